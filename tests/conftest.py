@@ -1,0 +1,98 @@
+"""Fixtures that every test may use: real servers, fresh databases, the shared vectors.
+
+The servers are the program's own embedded ones, started once per test run; no test shares a database or a cache.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+import redis
+
+from indexer.ops.embedded import EmbeddedServers, Tuning, ephemeral_servers
+
+Result = TypeVar("Result")
+
+_TEST_TUNING = Tuning(
+    # A test's data need not survive the machine, only the killing of processes; and memory is for the tests.
+    postgres={
+        "fsync": "off",
+        "full_page_writes": "off",
+        "shared_buffers": "256MB",
+        "max_wal_size": "1GB",
+        "autovacuum_naptime": "5min",
+    },
+    valkey_memory_bytes=256 * 2**20,
+)
+_names = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[EmbeddedServers]:
+    """The servers of this test run."""
+    with ephemeral_servers(_TEST_TUNING) as servers:
+        yield servers
+
+
+@pytest.fixture
+def empty_postgres_url(embedded: EmbeddedServers) -> Iterator[str]:
+    """The URL of a database of this test's own, without tables."""
+    yield from _fresh_database(embedded.postgres_url, "template0")
+
+
+@pytest.fixture
+def postgres_url(embedded: EmbeddedServers) -> Iterator[str]:
+    """The URL of a database of this test's own."""
+    yield from _fresh_database(embedded.postgres_url, "template0")
+
+
+@pytest.fixture
+def redis_url(embedded: EmbeddedServers) -> str:
+    """The URL of the test run's Valkey, emptied."""
+    with redis.Redis.from_url(embedded.redis_url) as client:
+        client.flushall()
+    return embedded.redis_url
+
+
+@pytest.fixture(scope="session")
+def shared_directory() -> Path:
+    """The directory with the shared vectors and lexicons; tests that need it skip where it is not."""
+    root = Path(__file__).parent.parent
+    directory = Path(os.environ.get("INDEXER_SHARED") or root.parent / "shared")
+    if not (directory / "vectors").is_dir():
+        pytest.skip(
+            f"expected the shared vectors in {directory} (or where INDEXER_SHARED says); they are not there"
+        )
+    return directory
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Async tests run under Trio unless their module or directory says otherwise."""
+    return "trio"
+
+
+def _fresh_database(server_url: str, template: str) -> Iterator[str]:
+    name = f"test_{next(_names)}"
+    _with_connection(server_url, lambda c: c.execute(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+    _with_connection(server_url, lambda c: c.execute(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def _with_connection(url: str, use: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
+    async def connected() -> Result:
+        connection = await asyncpg.connect(url)
+        try:
+            return await use(connection)
+        finally:
+            await connection.close()
+
+    return asyncio.run(connected())
