@@ -1,0 +1,14 @@
+"""Text checks and base32/base64 at the speed of memory (text.h)."""
+
+from libc.stdint cimport uint8_t, uint64_t
+
+
+cdef extern from "text.h" nogil:
+    size_t text_ascii_prefix(const uint8_t *p, size_t n)
+    int text_is_utf8(const uint8_t *p, size_t n)
+    size_t text_json_plain_prefix(const uint8_t *p, size_t n)
+    const char *TEXT_SORTABLE
+    unsigned text_sortable_value(uint8_t c)
+    uint64_t text_base32_group(const uint8_t *p)
+    void text_base32_write(const uint8_t *data, size_t n, uint8_t *out)
+    size_t text_base64_write(const uint8_t *data, size_t n, uint8_t *out)
