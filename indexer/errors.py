@@ -1,7 +1,7 @@
 """Every error that this program raises on purpose, as one tree.
 
-A message says what was expected, what came and where. Errors about input from outside (an upstream, a client, an
-operator's settings) name the input; errors about our own state (InvariantBroken) stop the daemon.
+A message says what was expected, what came and where. Errors about input from outside (an upstream, a client,
+an operator's settings) name the input; errors about our own state (InvariantBroken) stop the daemon.
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ class VerificationError(UpstreamError):
 
 
 class IdentityError(UpstreamError):
-    """A DID or handle does not resolve."""
+    """A DID or handle does not resolve (now): its directory or host cannot be reached, or answers nonsense."""
+
+
+class IdentityNotFound(IdentityError):
+    """A DID or handle certainly does not exist: its directory or host says so."""
 
 
 # --- a client's input --------------------------------------------------------------------------------------------
@@ -101,4 +105,6 @@ class EmbeddedServerError(IndexerError):
 
 
 class InvariantBroken(IndexerError):
-    """Something that must always hold does not: our bug or a damaged store. Never caught; the daemon stops loudly."""
+    """Something that must always hold does not: our bug or a damaged store. Never caught; the daemon stops
+    loudly.
+    """
