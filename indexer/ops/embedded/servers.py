@@ -196,14 +196,6 @@ def running_addresses(state_directory: Path) -> Addresses | None:
         return None
 
 
-def default_state_directory() -> Path:
-    """Return the usual place: /var/lib/indexer for root, else ~/.local/state/indexer (or below XDG_STATE_HOME)."""
-    if os.geteuid() == 0:
-        return Path("/var/lib/indexer")
-    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(base).expanduser() / "indexer"
-
-
 def machine_memory_bytes() -> int:
     """Return the memory that we may use: the machine's, or our control group's limit where that is less."""
     limits = [int(psutil.virtual_memory().total)]
