@@ -22,6 +22,7 @@ from indexer.ops.embedded.binaries import Account, postgres_programs
 from indexer.ops.embedded.child import SupervisedChild
 
 USER = DATABASE = "indexer"
+_BOOTSTRAP = Path(__file__).with_name("bootstrap.sql")
 _PORT = 5432  # only part of the socket's name
 _STATUS_LINE = 7  # of postmaster.pid, counted from 0; pg_ctl reads the same line
 
@@ -141,7 +142,7 @@ class EmbeddedPostgres:
                 str(partial),
                 "postgres",
             ],
-            f"ALTER ROLE {USER} PASSWORD '{self._password}'\nCREATE DATABASE {DATABASE}\n",
+            _BOOTSTRAP.read_text().format(user=USER, password=self._password, database=DATABASE),
         )
         partial.rename(self.directory)
 

@@ -1,0 +1,2 @@
+ALTER ROLE {user} PASSWORD '{password}'
+CREATE DATABASE {database}
