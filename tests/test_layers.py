@@ -46,9 +46,12 @@ def imported_modules(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative imports hide the direction"
+            here = ("indexer", *path.relative_to(ROOT).parts)
+            module = (
+                ".".join([*here[: len(here) - node.level], node.module or ""]) if node.level else node.module
+            )
             for alias in node.names:
-                yield f"{node.module}.{alias.name}"
+                yield f"{module}.{alias.name}"
 
 
 def room_of(path: Path) -> str:
