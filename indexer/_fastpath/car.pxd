@@ -1,0 +1,108 @@
+"""CAR v1: its header, its blocks one after the other, and a table that finds a block by its CID's digest."""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
+
+from indexer._fastpath.arena cimport Arena
+from indexer._fastpath.reasons cimport BAD_CID, BAD_VARINT, CAR_BLOCK_TOO_SHORT, OK, TRUNCATED
+from indexer._fastpath.span cimport Slice, Span, left, take
+
+
+ctypedef struct Block:
+    const uint8_t *cid  # 36 bytes, in place
+    const uint8_t *data
+    size_t length
+
+
+ctypedef struct BlockIndex:
+    Block *blocks  # in the file's order, duplicates included
+    uint32_t count
+    uint32_t *slots  # open addressing; block number + 1, or 0
+    uint32_t mask
+    uint64_t seed
+
+
+cdef inline int read_varint(Span *s, uint64_t *value) noexcept nogil:
+    """An unsigned LEB128 number in its shortest form, below 2^63."""
+    cdef const uint8_t *p = s.p
+    cdef uint64_t out = 0
+    cdef int shift = 0
+    while True:
+        if p >= s.end:
+            return TRUNCATED
+        if shift == 63:
+            return BAD_VARINT
+        out |= <uint64_t> (p[0] & 0x7F) << shift
+        if p[0] < 0x80:
+            break
+        shift += 7
+        p += 1
+    if p[0] == 0 and shift:
+        return BAD_VARINT
+    s.p = p + 1
+    value[0] = out
+    return OK
+
+
+cdef inline int read_block(Span *s, Block *block) noexcept nogil:
+    """The next section: its CID, which must be one that this protocol uses, and its data."""
+    cdef const uint8_t *start = s.p
+    cdef uint64_t length
+    cdef Slice section
+    cdef int code = read_varint(s, &length)
+    if code < 0:
+        return code
+    code = take(s, length, &section)
+    if code < 0:
+        s.p = start
+        return code
+    if length < 36:
+        s.p = start
+        return CAR_BLOCK_TOO_SHORT
+    if section.p[0] != 1 or section.p[1] >= 0x80 or section.p[2] != 0x12 or section.p[3] != 0x20:
+        s.p = start
+        return BAD_CID
+    block.cid = section.p
+    block.data = section.p + 36
+    block.length = section.n - 36
+    return OK
+
+
+cdef inline uint64_t mix_digest(const uint8_t *digest, uint64_t seed) noexcept nogil:
+    """Where in a table a digest begins its search. The seed is secret: nobody can choose CIDs that meet."""
+    cdef uint64_t words[4]
+    cdef uint64_t h = seed
+    memcpy(words, digest, 32)
+    h = (h ^ words[0]) * <uint64_t> 0x9E3779B97F4A7C15
+    h ^= h >> 29
+    h = (h ^ words[1]) * <uint64_t> 0xBF58476D1CE4E5B9
+    h ^= h >> 32
+    h = (h ^ words[2]) * <uint64_t> 0x94D049BB133111EB
+    h ^= h >> 29
+    h = (h ^ words[3]) * <uint64_t> 0xD6E8FEB86659FD93
+    return h ^ (h >> 32)
+
+
+cdef inline const Block *find_block(const BlockIndex *index, const uint8_t *digest) noexcept nogil:
+    """The (first) block with this digest, or NULL."""
+    cdef uint32_t slot = <uint32_t> mix_digest(digest, index.seed) & index.mask
+    cdef uint32_t found
+    if index.count == 0:
+        return NULL
+    while True:
+        found = index.slots[slot]
+        if found == 0:
+            return NULL
+        if memcmp(index.blocks[found - 1].cid + 4, digest, 32) == 0:
+            return &index.blocks[found - 1]
+        slot = (slot + 1) & index.mask
+
+
+# The header's first root (36 bytes in place); `s` steps over the header.
+cdef int read_car_header(Span *s, const uint8_t **root) noexcept nogil
+
+# All sections up to the end of `s`, in tables of `arena` (about 40 bytes a block).
+cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil
+
+# Whether every block has the digest that its CID claims; `bad` gets the first that has not.
+cdef int hash_blocks(const BlockIndex *index, Arena *arena, const Block **bad) noexcept nogil

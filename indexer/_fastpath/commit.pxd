@@ -1,0 +1,119 @@
+"""The commit block of a repository (version 3): its fields and the bytes that its signature is over."""
+
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memcpy
+
+from indexer._fastpath.cbor cimport is_text, read_bytes, read_cid, read_cid_or_null, read_int, read_key, read_map, read_text, skip
+from indexer._fastpath.reasons cimport COMMIT_SIGNATURE, COMMIT_VERSION, FIELD_MISSING, OK, TOO_LARGE, TRAILING_BYTES
+from indexer._fastpath.sha256 cimport sha256
+from indexer._fastpath.span cimport Slice, Span
+
+cdef enum:
+    COMMIT_LONGEST = 4096  # a DID takes 2048 at most, all else some 200
+
+
+ctypedef struct Commit:
+    Slice whole  # the block
+    Slice did
+    Slice rev
+    const uint8_t *data  # the tree's root: 36 bytes
+    const uint8_t *prev  # 36 bytes, or NULL where it is null or (older producers) missing
+    const uint8_t *signature  # 64 bytes
+    size_t signed_head  # bytes of the map's head
+    size_t signature_start  # where the pair `sig` begins and ends in the block
+    size_t signature_end
+    uint64_t pairs
+
+
+cdef inline int read_commit(Span *s, Commit *out) noexcept nogil:
+    """Read a block that holds a commit and nothing else; `s` covers the block and stops where it is refused."""
+    cdef const uint8_t *base = s.p
+    cdef const uint8_t *pair
+    cdef uint64_t i
+    cdef int64_t version = 0
+    cdef Slice key, signature
+    cdef int code
+    out.whole.p = s.p
+    out.whole.n = <size_t> (s.end - s.p)
+    out.did.p = NULL
+    out.rev.p = NULL
+    out.data = NULL
+    out.prev = NULL
+    out.signature = NULL
+    if out.whole.n > COMMIT_LONGEST:
+        return TOO_LARGE
+    code = read_map(s, &out.pairs)
+    if code < 0:
+        return code
+    out.signed_head = <size_t> (s.p - base)
+    key.p = NULL
+    key.n = 0
+    for i in range(out.pairs):
+        pair = s.p
+        code = read_key(s, &key)
+        if code < 0:
+            return code
+        if is_text(key, b"did", 3):
+            code = read_text(s, &out.did)
+        elif is_text(key, b"rev", 3):
+            code = read_text(s, &out.rev)
+        elif is_text(key, b"sig", 3):
+            code = read_bytes(s, &signature)
+            if code == OK:
+                if signature.n != 64:
+                    s.p = pair
+                    return COMMIT_SIGNATURE
+                out.signature = signature.p
+                out.signature_start = <size_t> (pair - base)
+                out.signature_end = <size_t> (s.p - base)
+        elif is_text(key, b"data", 4):
+            code = read_cid(s, &out.data)
+        elif is_text(key, b"prev", 4):
+            code = read_cid_or_null(s, &out.prev)
+        elif is_text(key, b"version", 7):
+            code = read_int(s, &version)
+        else:
+            code = skip(s, NULL)
+        if code < 0:
+            return code
+    if s.p != s.end:
+        return TRAILING_BYTES
+    if version != 3:
+        return COMMIT_VERSION
+    if out.signature == NULL:
+        return COMMIT_SIGNATURE
+    if out.did.p == NULL or out.rev.p == NULL or out.data == NULL:
+        return FIELD_MISSING
+    return OK
+
+
+cdef inline size_t unsigned_bytes(const Commit *commit, uint8_t *out) noexcept nogil:
+    """Write the map without `sig` (COMMIT_LONGEST bytes at most) and give its size: the ranges around the pair are copied, as they
+    stand, behind a head that counts one pair less."""
+    cdef const uint8_t *base = commit.whole.p
+    cdef size_t used = 1
+    cdef size_t n
+    cdef uint64_t pairs = commit.pairs - 1
+    if pairs < 24:
+        out[0] = <uint8_t> (0xA0 | pairs)
+    elif pairs < 0x100:
+        out[0] = 0xB8
+        out[1] = <uint8_t> pairs
+        used = 2
+    else:
+        out[0] = 0xB9
+        out[1] = <uint8_t> (pairs >> 8)
+        out[2] = <uint8_t> pairs
+        used = 3
+    n = commit.signature_start - commit.signed_head
+    memcpy(out + used, base + commit.signed_head, n)
+    used += n
+    n = commit.whole.n - commit.signature_end
+    memcpy(out + used, base + commit.signature_end, n)
+    return used + n
+
+
+cdef inline void signed_digest(const Commit *commit, uint8_t *digest) noexcept nogil:
+    """Write the 32 bytes that the signature is over."""
+    cdef uint8_t body[COMMIT_LONGEST]
+    sha256(body, unsigned_bytes(commit, body), digest)
