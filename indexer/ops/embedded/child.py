@@ -7,10 +7,8 @@ ready come from the caller.
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,8 +18,8 @@ import structlog
 
 from indexer.errors import EmbeddedServerError
 from indexer.ops.embedded.binaries import Account
+from indexer.ops.launch import launch_command
 
-_LAUNCHER = str(Path(__file__).with_name("launch.py"))
 _POLL_SECONDS = 0.02
 _STILL_STARTING_SECONDS = 10.0
 _CALM_SECONDS = 60.0
@@ -154,16 +152,13 @@ class SupervisedChild:
         account = self._account
         with self._log_file.open("ab") as log:
             process = subprocess.Popen(
-                [
-                    sys.executable, "-I", "-S", _LAUNCHER,
-                    str(os.getpid()), str(int(self._stop_signals[0][0])), str(account.uid), str(account.gid), *command,
-                ],
+                launch_command(command, self._stop_signals[0][0], account.uid, account.gid),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # a Ctrl-C in the terminal is for us: we stop the servers last
                 cwd="/",
-            )  # fmt: skip
+            )
         with self._changed:
             self._process = process
             if self._state == "stopping":  # stop() ran before there was a process to signal

@@ -1,8 +1,8 @@
-"""Becomes a server process: dies with its parent, drops root, then executes the server.
+"""Becomes another program: dies with its parent, drops root where asked, then executes the program.
 
-Run as a script by the supervisor, `python -I -S launch.py PARENT_PID DEATH_SIGNAL UID GID PROGRAM ARGUMENT...`, rather
+Run as a script by the supervisors, `python -I -S launch.py PARENT_PID DEATH_SIGNAL UID GID PROGRAM ARGUMENT...`, rather
 than as a function between fork and exec, because running Python there is not safe in a process with threads. UID and
-GID -1 mean: stay who we are. Knows nothing about which server it becomes.
+GID -1 mean: stay who we are. Knows nothing about which program it becomes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
+def launch_command(command: list[str], death_signal: int, uid: int = -1, gid: int = -1) -> list[str]:
+    """Return the command that becomes `command`; it gets `death_signal` when the thread that starts it ends."""
+    identity = [str(number) for number in (os.getpid(), int(death_signal), uid, gid)]
+    return [sys.executable, "-I", "-S", __file__, *identity, *command]
+
+
 def main(arguments: list[str]) -> None:
+    """Become the program; see the head of this module for the arguments."""
     parent, death_signal, uid, gid = (int(argument) for argument in arguments[:4])
     command = arguments[4:]
     if uid >= 0:

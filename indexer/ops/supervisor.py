@@ -1,0 +1,139 @@
+"""Keeps a daemon's processes running: starts them, says when they serve, starts them again when they die, drains them.
+
+A process that ends with one of its `fatal` exit codes ends them all: another attempt would not help. Knows nothing
+about what the processes do.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+import trio
+
+from indexer.ops.launch import launch_command
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
+_CALM_SECONDS = 60.0
+_DRAIN_SECONDS = 60.0
+
+_log = structlog.get_logger("indexer.supervisor")
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process to keep running. `is_ready` is asked until it says yes; `fatal` are exit codes that end the daemon."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    is_ready: Callable[[], Awaitable[bool]]
+    fatal: frozenset[int] = frozenset()
+
+
+@dataclass
+class _State:
+    code: int = 0
+    stopping: trio.Event = field(default_factory=trio.Event)
+    drained: trio.Event = field(default_factory=trio.Event)
+    processes: dict[str, trio.Process] = field(default_factory=dict)
+
+
+async def supervise(
+    workers: Sequence[Worker],
+    *,
+    on_ready: Callable[[], Awaitable[None]],
+    check: Callable[[], None] = lambda: None,
+) -> int:
+    """Run the workers until SIGTERM, SIGINT or a fatal end; returns the exit code.
+
+    Workers start in their order, each when the one before is ready; then `on_ready` is called. `check` is called every
+    second and raises to end everything. A first signal sends SIGTERM to all and waits; a second one kills. The code is
+    0 after SIGTERM, 130 after SIGINT, else the fatal worker's.
+    """
+    state = _State()
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        try:
+            async with trio.open_nursery() as nursery:
+
+                async def listen() -> None:
+                    async for received in signals:
+                        if state.stopping.is_set():
+                            _log.warning("asked again: killing what still runs")
+                            nursery.cancel_scope.cancel()
+                            return
+                        state.code = 130 if received == signal.SIGINT else 0
+                        nursery.start_soon(_stop, state, nursery)
+
+                async def watch() -> None:
+                    while True:
+                        check()
+                        await trio.sleep(1)
+
+                nursery.start_soon(listen)
+                nursery.start_soon(watch)
+                nursery.start_soon(_start_all, workers, state, nursery, on_ready)
+        finally:
+            with trio.CancelScope(shield=True):
+                for process in state.processes.values():
+                    process.kill()
+                    await process.wait()
+    return state.code
+
+
+async def _start_all(
+    workers: Sequence[Worker], state: _State, nursery: trio.Nursery, on_ready: Callable[[], Awaitable[None]]
+) -> None:
+    for worker in workers:
+        nursery.start_soon(_keep_running, worker, state, nursery)
+        while not await worker.is_ready():  # noqa: ASYNC110 (another process: there is no event to wait for)
+            await trio.sleep(0.05)
+        _log.debug("ready", worker=worker.name)
+    await on_ready()
+
+
+async def _keep_running(worker: Worker, state: _State, nursery: trio.Nursery) -> None:
+    pause = _FIRST_PAUSE
+    while not state.stopping.is_set():
+        began = trio.current_time()
+        process = await trio.lowlevel.open_process(
+            launch_command(list(worker.command), signal.SIGTERM),
+            env=worker.environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the supervisor, which then drains the workers
+        )
+        state.processes[worker.name] = process
+        _log.debug("started", worker=worker.name, pid=process.pid)
+        code = await process.wait()
+        del state.processes[worker.name]
+        if state.stopping.is_set():
+            if not state.processes:
+                state.drained.set()
+            return
+        if code in worker.fatal:
+            _log.critical("worker ended for good, stopping", worker=worker.name, exit_code=code)
+            state.code = code
+            nursery.start_soon(_stop, state, nursery)
+            return
+        if trio.current_time() - began > _CALM_SECONDS:
+            pause = _FIRST_PAUSE
+        _log.error("worker ended, starting it again", worker=worker.name, exit_code=code, pause_seconds=pause)
+        await trio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+async def _stop(state: _State, nursery: trio.Nursery) -> None:
+    """Drain: SIGTERM to every worker, wait for them, end the rest by cancelling the nursery."""
+    state.stopping.set()
+    for process in state.processes.values():
+        process.terminate()
+    with trio.move_on_after(_DRAIN_SECONDS) as scope:
+        if state.processes:
+            await state.drained.wait()
+    if scope.cancelled_caught:
+        _log.error("workers did not drain in time, killing them", workers=sorted(state.processes))
+    nursery.cancel_scope.cancel()
