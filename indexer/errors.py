@@ -11,7 +11,7 @@ class IndexerError(Exception):
     """The root: `except IndexerError` catches everything that this program raises on purpose."""
 
 
-# --- the operator's input ---------------------------------------------------------------------------------------
+# --- the operator's input -----------------------------------------------------------------------------------
 
 
 class ConfigError(IndexerError):
@@ -22,7 +22,7 @@ class FileFormatError(IndexerError):
     """A file that the operator named (frames, settings, export) does not have the expected form."""
 
 
-# --- upstream's input --------------------------------------------------------------------------------------------
+# --- upstream's input ---------------------------------------------------------------------------------------
 
 
 class UpstreamError(IndexerError):
@@ -39,7 +39,30 @@ class FrameError(UpstreamError):
 
 
 class ConnectionLost(UpstreamError):
-    """The connection to an upstream could not be made or ended; trying again may help."""
+    """The connection to an upstream could not be made or ended; trying again may help, `retry_after` seconds
+    from now."""
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ProtocolViolation(ConnectionLost):
+    """An upstream broke the WebSocket protocol or one of our limits; `close_code` is what the peer was told
+    (RFC 6455, 7.4)."""
+
+    def __init__(self, message: str, close_code: int) -> None:
+        super().__init__(message)
+        self.close_code = close_code
+
+
+class UpstreamRefused(UpstreamError):
+    """An upstream answers with an HTTP status that says that it does not serve this stream: the operator must
+    act."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class FutureCursor(UpstreamError):
@@ -58,7 +81,7 @@ class IdentityNotFound(IdentityError):
     """A DID or handle certainly does not exist: its directory or host says so."""
 
 
-# --- a client's input --------------------------------------------------------------------------------------------
+# --- a client's input ---------------------------------------------------------------------------------------
 
 
 class XrpcError(IndexerError):
@@ -85,7 +108,7 @@ class AuthError(XrpcError):
         super().__init__(401, error, message)
 
 
-# --- our own servers and state -----------------------------------------------------------------------------------
+# --- our own servers and state ------------------------------------------------------------------------------
 
 
 class StoreError(IndexerError):

@@ -1,0 +1,83 @@
+"""Messages between a connection's reader and its consumer, bounded by bytes.
+
+Owns the hand-over: the reader stops when the bound is reached, so that back-pressure reaches the socket; the
+consumer takes everything that waits at once, so that a slow consumer gets larger batches and not more of
+them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import trio
+
+
+class Inbox:
+    """A queue of messages with one writer and one reader task; `max_bytes` may be exceeded by what one read
+    brought."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._lists: deque[list[bytes]] = deque()
+        self._sizes: deque[int] = deque()
+        self._end: Exception | None = None
+        self._arrival = trio.Event()
+        self._room = trio.Event()
+        self.waiting_bytes = 0
+        self.waiting_frames = 0
+
+    def put(self, messages: list[bytes], size: int) -> None:
+        """Append messages of `size` bytes in all. The list belongs to the inbox from now on."""
+        self._lists.append(messages)
+        self._sizes.append(size)
+        self.waiting_bytes += size
+        self.waiting_frames += len(messages)
+        self._arrival.set()
+
+    @property
+    def full(self) -> bool:
+        return self.waiting_bytes >= self._max_bytes
+
+    async def room(self) -> None:
+        """Wait until fewer than `max_bytes` wait."""
+        while self.full:
+            self._room = trio.Event()
+            await self._room.wait()
+
+    def end(self, error: Exception) -> None:
+        """Nothing comes any more: `take` raises `error` when the waiting messages are taken. Only the first
+        call counts."""
+        if self._end is None:
+            self._end = error
+        self._arrival.set()
+
+    async def take(self, max_frames: int, max_bytes: int, wait: float) -> list[bytes]:
+        """The messages that wait, at least one: up to about `max_frames` or `max_bytes` (whole reads are not
+        torn), or those that came within `wait` seconds of the first. Raises what `end` was given once nothing
+        is left."""
+        while not self._lists:
+            if self._end is not None:
+                raise self._end
+            self._arrival = trio.Event()
+            await self._arrival.wait()
+        if wait > 0 and self._end is None and not self._enough(max_frames, max_bytes):
+            with trio.move_on_after(wait):
+                while self._end is None and not self._enough(max_frames, max_bytes):
+                    self._arrival = trio.Event()
+                    await self._arrival.wait()
+        return self._pop(max_frames, max_bytes)
+
+    def _enough(self, max_frames: int, max_bytes: int) -> bool:
+        return self.full or self.waiting_frames >= max_frames or self.waiting_bytes >= max_bytes
+
+    def _pop(self, max_frames: int, max_bytes: int) -> list[bytes]:
+        messages = self._lists.popleft()
+        size = self._sizes.popleft()
+        while self._lists and len(messages) < max_frames and size < max_bytes:
+            messages += self._lists.popleft()
+            size += self._sizes.popleft()
+        self.waiting_bytes -= size
+        self.waiting_frames -= len(messages)
+        if not self.full:
+            self._room.set()
+        return messages
