@@ -6,26 +6,21 @@
     like = bob.create_record("app.bsky.feed.like", {"subject": post.reference})
     frames = world.frames          # all frames of all accounts, in the order of their sequence numbers
 
-Owns identities (DID, handle, key, DID document) and the order of events. The traffic of thousands of accounts
+Owns the order of their events. The traffic of thousands of accounts
 is the business of `network`.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .clock import EventClock, datetime_text, tid_at, wall_clock_us
+from .clock import EventClock, datetime_text, tid_at
 from .dagcbor import cid_of, cid_text, encode
 from .events import account_frame, identity_frame, sync_frame
-from .keys import SigningKey, derived_key, multibase58, multikey
+from .identity import DEFAULT_PDS, Identity
 from .repo import Repo, Write
-
-DEFAULT_PDS = "http://localhost:2583"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,75 +39,17 @@ class Written:
         return {"uri": self.uri, "cid": self.cid}
 
 
-def plc_did(seed: bytes) -> str:
-    """A DID in the form of did:plc."""
-    return "did:plc:" + base64.b32encode(hashlib.sha256(b"did" + seed).digest()[:15]).decode().lower()
-
-
-def did_document(
-    did: str, handle: str, key: SigningKey, pds_url: str, legacy: bool = False
-) -> dict[str, Any]:
-    """The DID document as a PLC directory serves it; `legacy` chooses the older form of the key."""
-    context = ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"]
-    if legacy:
-        context[1] = "https://w3id.org/security/suites/secp256k1-2019/v1"
-    return {
-        "@context": context,
-        "id": did,
-        "alsoKnownAs": [f"at://{handle}"],
-        "verificationMethod": [
-            {
-                "id": f"{did}#atproto",
-                "type": key.legacy_type if legacy else "Multikey",
-                "controller": did,
-                "publicKeyMultibase": multibase58(key.public_point(False)) if legacy else multikey(key),
-            }
-        ],
-        "service": [
-            {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": pds_url},
-        ],
-    }
-
-
-def service_token(
-    did: str, key: SigningKey, audience: str, method: str, lifetime: int = 60, now: int | None = None
-) -> str:
-    """A service-auth JWT of the account (seconds since 1970): what its PDS would send to an AppView."""
-    issued = wall_clock_us() // 1_000_000 if now is None else now
-    claims = {"iss": did, "aud": audience, "lxm": method, "iat": issued, "exp": issued + lifetime}
-    claims["jti"] = hashlib.sha256(json.dumps(claims).encode()).hexdigest()[:32]
-    parts = [{"typ": "JWT", "alg": key.algorithm}, claims]
-    text = ".".join(_base64url(json.dumps(part, separators=(",", ":")).encode()) for part in parts)
-    return f"{text}.{_base64url(key.sign(text.encode()))}"
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-class Account:
+class Account(Identity):
     """One account of a World. Its methods give frames and append them to the world's stream."""
 
     def __init__(
         self, world: World, number: int, handle: str, p256: bool = False, legacy: bool = False
     ) -> None:
-        seed = f"{world.seed}/{number}".encode()
+        super().__init__(f"{world.seed}/{number}".encode(), handle, world.pds_url, p256, legacy)
         self.world = world
-        self.handle = handle
-        self.did = plc_did(seed)
-        self.signing_key = derived_key(seed, p256)
-        self.legacy = legacy
         self.active = True
         self.status: str | None = None
         self.repo = Repo(self.did, self.signing_key, clock_id=number & 1023)
-
-    def document(self) -> dict[str, Any]:
-        """Its DID document."""
-        return did_document(self.did, self.handle, self.signing_key, self.world.pds_url, self.legacy)
-
-    def token(self, audience: str, method: str, lifetime: int = 60, now: int | None = None) -> str:
-        """A service-auth JWT that lets the bearer call `method` of the service `audience` as this account."""
-        return service_token(self.did, self.signing_key, audience, method, lifetime, now)
 
     def uri(self, collection: str, rkey: str) -> str:
         """The at:// URI of one of its records."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 TID_ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,8 +39,13 @@ def tid_at(instant_us: int, clock_id: int = 0) -> str:
 
 def datetime_text(instant_us: int) -> str:
     """An instant as records and events carry it: `2026-01-01T00:00:00.000Z`."""
-    moment = EPOCH + timedelta(microseconds=instant_us)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    seconds, rest = divmod(instant_us, 1_000_000)
+    return f"{_second_text(seconds)}.{rest // 1000:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second_text(seconds: int) -> str:
+    return f"{EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}"
 
 
 def wall_clock_us() -> int:

@@ -8,8 +8,7 @@ and the `com.atproto.sync.subscribeRepos` lexicon.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from indexer._fastpath.treebuild import Tree
 
@@ -20,8 +19,7 @@ from .keys import SigningKey
 COMMIT_HEADER = encode({"op": 1, "t": "#commit"})
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One change of a repository: the record is a map, or its DAG-CBOR bytes; None if it is deleted."""
 
     action: Literal["create", "update", "delete"]
@@ -51,7 +49,7 @@ class Repo:
     `clock_id` goes into its revisions; `keep_records` keeps the records' bytes for `export`.
     """
 
-    __slots__ = ("clock_id", "commit_block", "data", "did", "key", "records", "rev", "tree")
+    __slots__ = ("clock_id", "commit_block", "commit_cid", "data", "did", "key", "records", "rev", "tree")
 
     def __init__(self, did: str, key: SigningKey, clock_id: int = 0, keep_records: bool = True) -> None:
         self.did = did
@@ -61,12 +59,7 @@ class Repo:
         self.records: dict[str, bytes] | None = {} if keep_records else None
         self.rev: str | None = None
         self.data = CID_PREFIX + self.tree.root()
-        self.commit_block = b""
-
-    @property
-    def commit_cid(self) -> bytes:
-        """The CID of the latest commit."""
-        return cid_of(self.commit_block)
+        self.commit_block = self.commit_cid = b""
 
     def record(self, path: str) -> bytes | None:
         """The stored bytes of a record."""
@@ -89,7 +82,7 @@ class Repo:
         root, nodes = self.tree.commit(paths)
         since, before = self.rev, self.data
         self.rev, self.data = rev, CID_PREFIX + root
-        commit_section = self._sign()
+        commit_section = self._sign(rev)
         blocks = car(self.commit_cid, (commit_section, nodes, *sections))
         return commit_frame(
             seq,
@@ -131,12 +124,13 @@ class Repo:
             cid = LINK_HEAD + digest
         return operation(write.action, path, cid, previous)
 
-    def _sign(self) -> bytes:
-        """Sign a commit of the present state; gives its CAR section."""
-        assert self.rev is not None
-        unsigned = {"did": self.did, "rev": self.rev, "data": Link(self.data), "prev": None, "version": 3}
-        signature = self.key.sign(encode(unsigned))
-        self.commit_block = encode({**unsigned, "sig": signature})
+    def _sign(self, rev: str) -> bytes:
+        """Sign a commit of the present state; gives its CAR section. Its maps stand in DAG-CBOR's order."""
+        names = b"\x63did" + encode(self.did) + b"\x63rev\x6d" + rev.encode()
+        state = b"\x64data" + LINK_HEAD + self.data + b"\x64prev\xf6\x67version\x03"
+        signature = self.key.sign(b"\xa5" + names + state)
+        self.commit_block = b"\xa6" + names + b"\x63sig\x58\x40" + signature + state
+        self.commit_cid = cid_of(self.commit_block)
         return section(self.commit_cid, self.commit_block)
 
     def commit_car(self) -> bytes:
