@@ -21,11 +21,11 @@ from typing import NamedTuple, NoReturn, Protocol
 
 import orjson
 
+from indexer._fastpath.syntax import valid_did
 from indexer.errors import AuthError, IdentityError, IdentityNotFound, XrpcError
 from indexer.sync.did_document import LABEL_KEY, SIGNING_KEY
 from indexer.sync.keys import P256, SECP256K1
 from indexer.sync.signature import verify
-from indexer.sync.syntax import is_did
 
 APPVIEW_FRAGMENT = "#bsky_appview"
 LABELER_FRAGMENT = "#atproto_labeler"
@@ -209,7 +209,7 @@ class Authenticator:
     def _operator_as_account(self, headers: Mapping[str, str], header: str) -> Credentials:
         """The operator may look through an account's eyes: Basic and an `appview-as-did` header."""
         viewer = headers.get("appview-as-did", "")
-        if not is_did(viewer):
+        if not valid_did(viewer):
             refuse("AuthenticationRequired", "bad issuer")
         if not self._is_operator(header):
             refuse("AuthenticationRequired", "bad credentials")
@@ -255,7 +255,7 @@ class Authenticator:
             refuse("JwtExpired", "jwt expired")
         _check_audience_and_trust(token, audiences, None)
         did, _, service = token.issuer.partition("#")
-        if not is_did(did) or ("#" in token.issuer and (not service or "#" in service)):
+        if not valid_did(did) or ("#" in token.issuer and (not service or "#" in service)):
             refuse("BadJwtIss", f"jwt iss is not a valid did: got {token.issuer[:200]!r}")
         _check_audience_and_trust(token, None, trusted)
         await self._check_signature(token.issuer, algorithm, signed, signature)

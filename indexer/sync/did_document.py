@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from indexer._fastpath.syntax import valid_handle
 from indexer.errors import IdentityError
 from indexer.sync.keys import parse_verification_key
-from indexer.sync.syntax import is_did, is_handle
 
 SIGNING_KEY = "atproto"
 LABEL_KEY = "atproto_label"
@@ -145,12 +145,5 @@ def _claimed_handle(document: Mapping[str, object]) -> str | None:
     for alias in aliases[:MAX_ENTRIES] if isinstance(aliases, list) else ():
         if isinstance(alias, str) and alias.startswith("at://"):
             handle = alias[len("at://") :].lower()
-            return handle if is_handle(handle) else None
+            return handle if valid_handle(handle) else None
     return None
-
-
-def require_did(did: str) -> str:
-    """`did` itself; IdentityError if it is not one."""
-    if not is_did(did):
-        raise IdentityError(f"expected a DID, got {did[:100]!r}")
-    return did

@@ -1,20 +1,38 @@
-"""Shared by the tests of sync: where the official vectors are, and accounts with real keys."""
+"""Shared by the tests of sync: the official vectors, both event loops, servers."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = Path(os.environ.get("INDEXER_SHARED", ROOT.parent / "shared"))
+from tests.sync.servers import DnsServer, HttpServer, dns_server, http_server
 
 
 @pytest.fixture(scope="session")
-def interop() -> Path:
-    """The directory of the official interoperability vectors; skips the test where they are missing."""
-    path = SHARED / "vectors" / "interop"
-    if not path.is_dir():
-        pytest.skip(f"the official test vectors are not at {path} (set INDEXER_SHARED)")
-    return path
+def interop(shared_directory: Path) -> Path:
+    """The directory of the official interoperability vectors."""
+    return shared_directory / "vectors" / "interop"
+
+
+@pytest.fixture(params=["trio", "asyncio+uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
+    """Identities are resolved under both loops: Trio in ingest, uvloop in the API."""
+    if request.param == "trio":
+        return "trio", {}
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture
+def http() -> Iterator[HttpServer]:
+    """An HTTP server of this test's own."""
+    with http_server() as server:
+        yield server
+
+
+@pytest.fixture
+def dns() -> Iterator[DnsServer]:
+    """A DNS server of this test's own."""
+    with dns_server() as server:
+        yield server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,6 @@ from hypothesis import strategies as st
 from indexer.errors import IdentityError
 from indexer.sync.did_document import DidDocument, parse_did_document
 from indexer.sync.keys import encode_base58btc, parse_did_key
-from tests.sync.conftest import SHARED
 
 DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
 KEY = "zQ3shokFTS3brHcDQrn82RUDfCZESWL1ZdCEJwekUDPQiYBme"
@@ -51,10 +51,8 @@ def test_the_usual_document() -> None:
     assert parsed.handle == "alice.example.com"
 
 
-def test_documents_of_a_real_directory() -> None:
-    path = SHARED / "vectors" / "pds-frames" / "basic.did_docs.json.zst"
-    if not path.exists():
-        pytest.skip(f"no recorded DID documents at {path} (set INDEXER_SHARED)")
+def test_documents_of_a_real_directory(shared_directory: Path) -> None:
+    path = shared_directory / "vectors" / "pds-frames" / "basic.did_docs.json.zst"
     with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
         documents: dict[str, Any] = json.loads(reader.read())
     assert documents

@@ -1,15 +1,12 @@
-"""Syntax of DIDs and handles (atproto.com specifications "did" and "handle").
+"""What resolving has to know of a DID or handle beyond its syntax (which `_fastpath.syntax` checks).
 
-Owns: what a well-formed identifier looks like and the top-level domains that can never resolve. Knows nothing
-of networks: a well-formed identifier need not exist.
+Owns: the forms of the two DID methods of atproto and the top-level domains that can never resolve
+(specifications "did" and "handle"). Knows nothing of networks: a well-formed identifier need not exist.
 """
 
 from __future__ import annotations
 
 import re
-
-MAX_DID_LENGTH = 2048
-MAX_HANDLE_LENGTH = 253
 
 INVALID_HANDLE = "handle.invalid"
 
@@ -19,16 +16,8 @@ DISALLOWED_TLDS = frozenset(
 """Top-level domains under which no handle may be served (handle specification); `test` is for test networks.
 """
 
-_DID = re.compile(r"did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-]")
 _PLC = re.compile(r"did:plc:[a-z2-7]{24}")
 _WEB = re.compile(r"did:web:([a-zA-Z0-9.-]+)(?:%3[Aa]([0-9]{1,5}))?")
-_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-_HANDLE = re.compile(rf"(?:{_LABEL}\.)+[a-zA-Z](?:[a-zA-Z0-9-]{{0,61}}[a-zA-Z0-9])?")
-
-
-def is_did(text: str) -> bool:
-    """Whether `text` is a DID of any method."""
-    return len(text) <= MAX_DID_LENGTH and _DID.fullmatch(text) is not None
 
 
 def is_plc(did: str) -> bool:
@@ -37,9 +26,7 @@ def is_plc(did: str) -> bool:
 
 
 def web_authority(did: str) -> tuple[str, int | None] | None:
-    """The host and explicit port that a did:web names, None for anything else (a did:web with a path is
-    refused).
-    """
+    """The host and explicit port that a did:web names, None for anything else (also a did:web with a path)."""
     match = _WEB.fullmatch(did)
     if match is None:
         return None
@@ -47,13 +34,6 @@ def web_authority(did: str) -> tuple[str, int | None] | None:
     if port is not None and not 0 < int(port) < 65536:
         return None
     return host, None if port is None else int(port)
-
-
-def is_handle(text: str) -> bool:
-    """Whether `text` is a well-formed handle (in any case; whether its domain is allowed is another
-    question).
-    """
-    return len(text) <= MAX_HANDLE_LENGTH and _HANDLE.fullmatch(text) is not None
 
 
 def top_level_domain(handle: str) -> str:

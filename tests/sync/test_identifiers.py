@@ -1,22 +1,10 @@
-"""DID and handle syntax against the official vectors."""
+"""The two DID methods."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
-from indexer.sync.syntax import is_did, is_handle, is_plc, web_authority
-
-
-@pytest.mark.parametrize(("name", "check"), [("did", is_did), ("handle", is_handle)])
-@pytest.mark.parametrize("expected", [True, False])
-def test_vectors(interop: Path, name: str, check: Callable[[str], bool], expected: bool) -> None:
-    path = interop / "syntax" / f"{name}_syntax_{'valid' if expected else 'invalid'}.txt"
-    cases = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
-    assert cases
-    assert [case for case in cases if check(case) is not expected] == []
+from indexer.sync.identifiers import is_plc, web_authority
 
 
 def test_plc_is_exactly_24_characters_of_base32() -> None:
