@@ -9,6 +9,7 @@ from libc.stdlib cimport free, malloc
 
 cdef enum:
     ARENA_CHUNK = 65536
+    ARENA_KEPT = 16777216
 
 
 cdef struct Chunk:
@@ -20,11 +21,13 @@ cdef struct Chunk:
 ctypedef struct Arena:
     Chunk *first
     Chunk *current
+    size_t total  # bytes of all chunks
 
 
 cdef inline void arena_init(Arena *a) noexcept nogil:
     a.first = NULL
     a.current = NULL
+    a.total = 0
 
 
 cdef inline void *arena_take(Arena *a, size_t n) noexcept nogil:
@@ -54,6 +57,7 @@ cdef inline void *arena_take(Arena *a, size_t n) noexcept nogil:
     else:
         chunk.next = fresh
     a.current = fresh
+    a.total += size
     return <uint8_t *> fresh + sizeof_chunk()
 
 
@@ -62,7 +66,9 @@ cdef inline size_t sizeof_chunk() noexcept nogil:
 
 
 cdef inline void arena_reset(Arena *a) noexcept nogil:
-    """Give everything back; the chunks are kept."""
+    """Give everything back; the chunks are kept, unless they are many: one huge frame should not hold memory for good."""
+    if a.total > ARENA_KEPT:
+        arena_free(a)
     a.current = a.first
     if a.first != NULL:
         a.first.used = 0
@@ -76,5 +82,4 @@ cdef inline void arena_free(Arena *a) noexcept nogil:
         following = chunk.next
         free(chunk)
         chunk = following
-    a.first = NULL
-    a.current = NULL
+    arena_init(a)
