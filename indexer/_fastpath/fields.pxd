@@ -1,0 +1,34 @@
+"""Reading the fields that records share: maps whose keys may be out of order, strong references, times, record URIs.
+
+All functions give 0, a code below zero (reasons.pxd) for broken CBOR, or a Refusal (rows.pxd) above zero.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+from indexer._fastpath.cbor cimport Tolerance, read_key
+from indexer._fastpath.interning cimport Names, Reference
+from indexer._fastpath.reasons cimport KEY_ORDER, OK
+from indexer._fastpath.span cimport Slice, Span
+
+
+ctypedef struct StrongReference:
+    Slice uri
+    Slice cid
+    bint plain  # nothing but these two, in order
+
+
+cdef inline int next_key(Span *s, Slice *key, bint *sorted) noexcept nogil:
+    """The next key of a map; one out of order is taken, and `sorted` becomes False (such records exist on the network)."""
+    cdef int code = read_key(s, key)
+    if code == KEY_ORDER:
+        s.p = key.p + key.n
+        sorted[0] = False
+        return OK
+    return code
+
+
+cdef void read_created_at(Slice text, int64_t *milliseconds, bint *canonical) noexcept nogil
+cdef int read_strong_reference(Span *s, StrongReference *out) noexcept nogil
+cdef int split_uri(Slice uri, Slice *authority, Slice *collection, Slice *rkey) noexcept nogil
+cdef int read_reference(Names *names, Slice uri, int home, Reference *out, int *collection_found) noexcept nogil
+cdef int read_digest(Slice cid, uint8_t *digest, bint *canonical, bint *known) noexcept nogil

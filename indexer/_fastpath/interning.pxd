@@ -1,0 +1,48 @@
+"""The distinct DIDs and rare paths of one batch, numbered in the order of their first use (see interning.pyx)."""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from indexer._fastpath.did cimport DidKey
+from indexer._fastpath.span cimport Slice
+
+
+ctypedef struct Did:
+    DidKey key
+    Slice text
+    int64_t id  # 0 until an AccountTable has answered
+    uint32_t slot  # in that table
+    uint32_t author  # number + 1 among the batch's authors, 0: only referred to
+    bint resolved
+
+
+ctypedef struct Path:
+    uint8_t *text  # collection/rkey, as one string
+    size_t size
+    int64_t id  # 0 until resolved
+
+
+ctypedef struct Names:
+    Did *dids
+    uint32_t did_count
+    uint32_t did_room
+    uint32_t *did_index
+    uint64_t did_mask
+    Path *paths
+    uint32_t path_count
+    uint32_t path_room
+    uint32_t *path_index
+    uint64_t path_mask
+    uint64_t seed
+
+
+# A record that another record names. `key` is a TID as an integer, or -(number of the path + 1); `did` is a number + 1, 0: no record.
+ctypedef struct Reference:
+    int64_t key
+    uint32_t did
+
+
+cdef void names_init(Names *names, uint64_t seed) noexcept nogil
+cdef void names_free(Names *names) noexcept nogil
+cdef int intern_did(Names *names, Slice did, uint32_t *number) noexcept nogil
+cdef int intern_path(Names *names, Slice collection, Slice rkey, uint32_t *number) noexcept nogil
+cdef int intern_key(Names *names, int home, int code, Slice collection, Slice rkey, int64_t *key) noexcept nogil
