@@ -131,6 +131,7 @@ cdef int read_embed(Names *names, Slice embed, Row *row, int depth) noexcept nog
     media.p = NULL
     record.p = NULL
     listed.p = NULL
+    listed.n = 0
     key.p = NULL
     key.n = 0
     for i in range(pairs):

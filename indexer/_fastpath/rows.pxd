@@ -9,6 +9,10 @@ from indexer._fastpath.interning cimport Names, Reference
 from indexer._fastpath.span cimport Slice
 
 
+cdef enum:
+    WAVE_SHIFT = 24
+    MAX_WAVES = 127
+
 cdef enum Refusal:
     # of a commit
     REPLAYED = 1
@@ -41,8 +45,7 @@ ctypedef struct Row:
     bint canonical  # edges: the record can be rebuilt from the columns
     bint has_first_digest
     bint has_second_digest
-    uint32_t n
-    uint32_t wave
+    uint32_t n  # wave << WAVE_SHIFT | place in the batch
     uint32_t flags
     Slice record
     const uint8_t *cid  # 36 bytes

@@ -1,0 +1,793 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True
+"""The batch door: from a list of frames to Postgres COPY bodies and the few objects that Python has to look at.
+
+    batch = decode(frames, ...)                 # any thread; the GIL is released for the whole list
+    batch.unknown(accounts), accounts.put(...)  # ids and repository states of all accounts that the frames name
+    batch.unknown_paths(accounts), accounts.put_path(...)
+    batch.keys_needed(accounts), accounts.put_key(...), batch.verify(accounts)
+    batch.gate(accounts)                        # what has been seen already, what does not connect
+    batch.finish(accounts)
+    batch.copy_edges(kind, wave), ...           # rows
+
+Owns: the order of these steps and what each drops. Refuses to know: the database, the network, and what a record means beyond its row.
+A frame that is no frame ends the batch: `batch.error` is set, and what came before it can be used.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcmp, memcpy, memset
+
+import os
+import threading
+import time as clock
+from typing import NamedTuple
+
+from indexer._fastpath.accounts cimport REFUSED, SYNCHRONIZED, DESYNCHRONIZED, Account, AccountTable
+from indexer._fastpath.collections cimport BLOCK, LIKE, POST
+from indexer._fastpath.commit cimport Commit, read_commit, signed_digest
+from indexer._fastpath.copyrows cimport (
+    RepositoryRow, WaveRows, actor_of, copy_deletes, copy_edges, copy_posts, copy_repositories, key_of,
+)
+from indexer._fastpath.frame cimport (
+    ACTION_CREATE, ACTION_DELETE, FRAME_ACCOUNT, FRAME_COMMIT, FRAME_ERROR, FRAME_IDENTITY, FRAME_INFO, FRAME_SYNC,
+)
+from indexer._fastpath.gathering cimport (
+    BATCH_IS_FULL, COUNT_ACCOUNTS, COUNT_COMMITS, COUNT_CREATES, COUNT_DELETES, COUNT_FRAMES, COUNT_IDENTITIES, COUNT_OUT_OF_SHARD,
+    COUNT_SYNCS, COUNT_UPDATES, Frame, Options, Refused, gather_frame, gathering_free, shard_hash,
+)
+from indexer._fastpath.interning cimport Did, Path, Reference, names_init
+from indexer._fastpath.reasons cimport OUT_OF_MEMORY, frame_error
+from indexer._fastpath.rows cimport (
+    FUTURE_REV, HELD, KEY_UNKNOWN, MAX_WAVES, OUT_OF_SHARD, RECORD_CBOR, RECORD_INVALID, RECORD_NOT_MAP, RECORD_TOO_LARGE, RECORD_TYPE,
+    REFUSED_ACCOUNT, REPLAYED, SIGNATURE_INVALID, SUBJECT_CID, SUBJECT_DID, SUBJECT_HANDLE, SUBJECT_URI, UNKNOWN_KIND, WAVE_SHIFT, Row,
+)
+from indexer._fastpath.signatures cimport P256, SECP256K1, PublicKey, verify_p256, verify_secp256k1
+from indexer._fastpath.span cimport Slice, Span, span_of_slice
+from indexer._fastpath.tid cimport tid_from_int
+
+from indexer._fastpath.reasons import reason_text
+from indexer.errors import ConfigError, InvariantBroken
+
+cdef uint64_t seed = int.from_bytes(os.urandom(8), "little")
+
+REFUSALS = {
+    REPLAYED: "replayed",
+    OUT_OF_SHARD: "out_of_shard",
+    FUTURE_REV: "future_rev",
+    HELD: "desynchronized",
+    REFUSED_ACCOUNT: "refused_account",
+    SIGNATURE_INVALID: "signature_invalid",
+    KEY_UNKNOWN: "key_unknown",
+    UNKNOWN_KIND: "unknown_collection",
+    RECORD_CBOR: "record_cbor",
+    RECORD_NOT_MAP: "record_not_map",
+    RECORD_TYPE: "record_type",
+    RECORD_INVALID: "record_invalid",
+    RECORD_TOO_LARGE: "record_too_large",
+    SUBJECT_HANDLE: "subject_handle",
+    SUBJECT_URI: "subject_uri",
+    SUBJECT_CID: "subject_cid",
+    SUBJECT_DID: "subject_did",
+}
+
+# Codes of the byte core, by the first number of their group, as labels for counting.
+CODE_GROUPS = ((-19, "commit_cbor"), (-29, "commit_cid"), (-39, "commit_car"), (-49, "commit_fields"), (-59, "commit_block"),
+               (-79, "commit_inversion"), (-99, "commit_syntax"))
+ACTIONS = ("", "create", "update", "delete")
+
+
+class Identity(NamedTuple):
+    """An #identity event; `handle` is what the event says, which proves nothing."""
+
+    did: str
+    actor: int
+    handle: str | None
+    time: int
+    seq: int
+
+
+class AccountEvent(NamedTuple):
+    """An #account event; `n` places it among the operations (deletions of its wave run with it)."""
+
+    n: int
+    actor: int
+    status: str | None
+    active: bool
+    time: int
+    did: str
+    seq: int
+
+
+class Sync(NamedTuple):
+    """A #sync event whose commit block proves what it says; `data` is the digest of the tree's root."""
+
+    did: str
+    actor: int
+    rev: int
+    data: bytes
+    time: int
+    seq: int
+
+
+class Notice(NamedTuple):
+    """An #info frame (`name`) or an error frame (its `error`)."""
+
+    name: str
+    message: str
+    is_error: bool
+
+
+class Drop(NamedTuple):
+    """What was refused: a label, whose it was (None if that is not known), and what in it (path, offending text, reason)."""
+
+    reason: str
+    did: str | None
+    actor: int
+    detail: str
+
+
+class PostRelation(NamedTuple):
+    """A post that replies, quotes or mentions. Keys and actors are None where there is no such record, or none with a DID."""
+
+    n: int
+    key: int
+    actor: int
+    parent_key: int | None
+    parent_actor: int | None
+    root_key: int | None
+    root_actor: int | None
+    quote_key: int | None
+    quote_actor: int | None
+    quote_cid: bytes | None
+    mentions: tuple[int, ...]
+
+
+class RecordOp(NamedTuple):
+    """An operation on a record that stays bytes: `cid` is its digest, both it and `record` are None for a delete."""
+
+    n: int
+    action: str
+    kind: int
+    actor: int
+    key: int
+    cid: bytes | None
+    record: bytes | None
+    indexed_at: int
+    did: str
+    rkey: str
+
+
+def label_of(int status) -> str:
+    """The label under which a drop is counted."""
+    if status > 0:
+        return REFUSALS[status]
+    if status == -35:
+        return "block_hash"
+    for last, label in CODE_GROUPS:
+        if status >= last:
+            return label
+    return "commit"
+
+
+def shard_of(str did not None, int shards) -> int:
+    """Which of `shards` processes an account belongs to; the same for ever and in every process."""
+    cdef bytes text = did.encode()
+    return shard_hash(<const uint8_t *> PyBytes_AS_STRING(text), <size_t> PyBytes_GET_SIZE(text)) % <uint64_t> shards
+
+
+cdef str text_of(Slice part):
+    return "" if part.p == NULL else PyUnicode_DecodeUTF8(<const char *> part.p, <Py_ssize_t> part.n, "replace")
+
+
+def decode(list frames not None, *, bint hashes=True, bint inversion=False, bint without_previous=False, uint64_t shard=0,
+           uint64_t shards=1, now=None):
+    """Read a list of frames (bytes objects) into a Batch.
+
+    hashes: every block of a commit must have the hash that its CID claims. inversion: created paths must lead to their records in the
+    tree, and undoing the operations must give prevData; without_previous lets commits pass that lack prevData or prev. shard, shards:
+    frames of other shards are passed over. now: milliseconds, against revs from the future. Errors: ConfigError for a shard that is
+    not below `shards`; a broken frame raises nothing but ends the batch (`Batch.error`, `Batch.taken`).
+    """
+    cdef Batch batch = Batch.__new__(Batch)
+    cdef Options options
+    cdef Py_ssize_t count = len(frames)
+    cdef Py_ssize_t i
+    cdef const uint8_t **starts
+    cdef size_t *sizes
+    cdef size_t offset = 0
+    cdef int code = 0
+    if shard >= shards:
+        raise ConfigError(f"shard: expected one below {shards}, got {shard}")
+    if count >= 1 << 24:
+        raise ValueError(f"expected fewer than 2^24 frames, got {count}")
+    options.hashes = hashes
+    options.inversion = inversion
+    options.without_previous = without_previous
+    options.shard = shard
+    options.shards = shards
+    options.now = clock.time_ns() // 1_000_000 if now is None else now
+    batch.frames = frames
+    batch.g.waves = 1
+    batch.g.frames = <Frame *> malloc((count + 1) * sizeof(Frame))
+    starts = <const uint8_t **> malloc((count + 1) * sizeof(const uint8_t *))
+    sizes = <size_t *> malloc((count + 1) * sizeof(size_t))
+    try:
+        if batch.g.frames == NULL or starts == NULL or sizes == NULL:
+            raise MemoryError
+        for i in range(count):
+            frame = <bytes?> frames[i]
+            starts[i] = <const uint8_t *> PyBytes_AS_STRING(frame)
+            sizes[i] = <size_t> PyBytes_GET_SIZE(frame)
+        with nogil:
+            for i in range(count):
+                code = gather_frame(&batch.g, &options, starts[i], sizes[i], &offset)
+                if code != 0:
+                    break
+    finally:
+        free(starts)
+        free(sizes)
+    batch.taken = batch.g.frame_count
+    if code == OUT_OF_MEMORY:
+        raise MemoryError
+    if code < 0:
+        batch.error = frame_error(code, <Py_ssize_t> offset)
+    return batch
+
+
+cdef class Batch:
+    """The decoded frames of one batch; made by `decode`. Attributes besides the methods:
+
+    frames: the list given; taken: how many of them are in the batch (fewer after an error, or where the batch is full: decode the
+    rest anew); error: the FrameError of frames[taken], or None; generation: for AccountTable.committed.
+    """
+
+    def __cinit__(self):
+        memset(&self.g, 0, sizeof(self.g))
+        names_init(&self.g.gathered.names, seed)
+
+    def __dealloc__(self):
+        gathering_free(&self.g)
+        free(self.formers)
+        free(self.keys)
+        free(self.order)
+        free(self.wave_starts)
+
+    # --- names -----------------------------------------------------------------------------------------------------
+
+    cdef str did_at(self, uint32_t did):
+        return text_of(self.g.gathered.names.dids[did].text)
+
+    cdef str path_at(self, uint32_t path):
+        cdef Path *found = &self.g.gathered.names.paths[path]
+        return (<const char *> found.text)[:found.size].decode("ascii")
+
+    cdef Account *account_of(self, AccountTable accounts, uint32_t did) except? NULL:
+        """The account of a number, looked up once; NULL (no error set) where the table does not hold it."""
+        cdef Did *entry = &self.g.gathered.names.dids[did]
+        cdef Account *account
+        if entry.resolved:
+            return &accounts.accounts[entry.slot]
+        account = accounts.find(&entry.key, entry.text)
+        if account == NULL:
+            return NULL
+        account.last_used = self.generation
+        entry.slot = <uint32_t> (account - accounts.accounts)
+        entry.id = account.id
+        entry.resolved = True
+        return account
+
+    def unknown(self, AccountTable accounts not None) -> list[str]:
+        """The DIDs (authors, subjects, whoever is named) that the table does not hold; each is to be `put`. From here on the table
+        does not evict this batch's accounts until `accounts.committed(batch.generation)`."""
+        cdef uint32_t i
+        cdef list out = []
+        if not self.generation:
+            accounts.generation += 1
+            self.generation = accounts.generation
+        for i in range(self.g.gathered.names.did_count):
+            if self.account_of(accounts, i) == NULL:
+                out.append(self.did_at(i))
+        return out
+
+    def unknown_paths(self, AccountTable accounts not None) -> list[str]:
+        """The paths `collection/rkey` that need an interned id and have none in the table."""
+        cdef uint32_t i
+        cdef list out = []
+        for i in range(self.g.gathered.names.path_count):
+            path = self.path_at(i)
+            found = accounts.paths.get(path)
+            if found is None:
+                out.append(path)
+            else:
+                self.g.gathered.names.paths[i].id = found
+        return out
+
+    cdef Account *author(self, AccountTable accounts, uint32_t frame) except NULL:
+        cdef Account *account
+        if not self.generation:
+            raise InvariantBroken("a batch's unknown accounts must be asked for before it is verified or gated")
+        account = self.account_of(accounts, self.g.frames[frame].did - 1)
+        if account == NULL:
+            raise InvariantBroken(f"account {self.did_at(self.g.frames[frame].did - 1)} was not put into the table")
+        return account
+
+    # --- signatures ------------------------------------------------------------------------------------------------
+
+    def keys_needed(self, AccountTable accounts not None) -> list[str]:
+        """The DIDs of authors whose commits stand and whose signing keys the table does not hold."""
+        cdef uint32_t i
+        cdef set out = set()
+        for i in range(self.g.frame_count):
+            if self.g.frames[i].commit.p != NULL and self.g.frames[i].status in (0, KEY_UNKNOWN):
+                if not self.author(accounts, i).public_key:
+                    out.add(self.did_at(self.g.frames[i].did - 1))
+        return sorted(out)
+
+    def verify(self, AccountTable accounts not None, int threads=1) -> list[str]:
+        """Check the signatures of all commits that stand, or that failed only in an earlier `verify`.
+
+        Gives the DIDs that failed (signature_invalid, or key_unknown where the table has no key). Call again after their keys have been
+        fetched anew. The GIL is released for secp256k1; `threads` share the work.
+        """
+        cdef uint32_t i, step
+        cdef Frame *frame
+        cdef const PublicKey *key
+        cdef set failed = set()
+        if self.keys == NULL:
+            self.keys = <PublicKey *> malloc((self.g.frame_count + 1) * sizeof(PublicKey))
+            if self.keys == NULL:
+                raise MemoryError
+        for i in range(self.g.frame_count):
+            frame = &self.g.frames[i]
+            self.keys[i].curve = 0
+            if frame.commit.p == NULL or frame.status not in (0, SIGNATURE_INVALID, KEY_UNKNOWN):
+                continue
+            key = accounts.key_of(self.author(accounts, i))
+            if key == NULL:
+                frame.status = KEY_UNKNOWN
+            else:
+                self.keys[i] = key[0]
+        if threads <= 1 or self.g.frame_count < 64:
+            with nogil:
+                self.verify_range(0, self.g.frame_count)
+        else:
+            step = (self.g.frame_count + threads - 1) // threads
+            workers = [
+                threading.Thread(target=self.verify_part, args=(start, min(start + step, self.g.frame_count)))
+                for start in range(0, self.g.frame_count, step)
+            ]
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+        for i in range(self.g.frame_count):
+            if self.keys[i].curve == P256:
+                self.verify_one_p256(i)
+            if self.g.frames[i].status in (SIGNATURE_INVALID, KEY_UNKNOWN):
+                failed.add(self.did_at(self.g.frames[i].did - 1))
+        return sorted(failed)
+
+    def verify_part(self, uint32_t start, uint32_t end) -> None:
+        """The part of `verify` that one thread does."""
+        with nogil:
+            self.verify_range(start, end)
+
+    cdef void verify_range(self, uint32_t start, uint32_t end) noexcept nogil:
+        cdef uint32_t i
+        cdef Span s
+        cdef Commit commit
+        cdef uint8_t digest[32]
+        for i in range(start, end):
+            if self.keys[i].curve == SECP256K1:
+                s = span_of_slice(self.g.frames[i].commit)
+                read_commit(&s, &commit)
+                signed_digest(&commit, digest)
+                if verify_secp256k1(&self.keys[i], digest, commit.signature):
+                    self.g.frames[i].status = 0
+                else:
+                    self.g.frames[i].status = SIGNATURE_INVALID
+
+    cdef int verify_one_p256(self, uint32_t i) except -1:
+        cdef Span s = span_of_slice(self.g.frames[i].commit)
+        cdef Commit commit
+        cdef uint8_t digest[32]
+        read_commit(&s, &commit)
+        signed_digest(&commit, digest)
+        self.g.frames[i].status = 0 if verify_p256(&self.keys[i], digest, commit.signature) else SIGNATURE_INVALID
+        return 0
+
+    # --- the chain of commits -----------------------------------------------------------------------------------------
+
+    cdef int remember(self, AccountTable accounts, Account *account) except -1:
+        cdef Former *former
+        if self.formers == NULL:
+            self.formers = <Former *> malloc((self.g.frame_count + 1) * sizeof(Former))
+            if self.formers == NULL:
+                raise MemoryError
+        former = &self.formers[self.former_count]
+        self.former_count += 1
+        former.slot = <uint32_t> (account - accounts.accounts)
+        former.rev = account.rev
+        former.state = account.state
+        former.has_data = account.has_data
+        memcpy(former.data, account.data, 32)
+        return 0
+
+    def gate(self, AccountTable accounts not None, *, bint strict=False) -> None:
+        """Drop what has been applied before (rev not above the account's), and advance the accounts by what stands.
+
+        A commit whose `since` and `prevData` are not the account's state makes the account desynchronized. With `strict` it, and all that
+        follows of the account until somebody sets its state, is held back (`held`); without, it is applied all the same. An account
+        without a state takes any commit.
+        """
+        cdef uint32_t i
+        cdef Frame *frame
+        cdef Account *account
+        cdef bint connected
+        if self.former_count:
+            raise InvariantBroken("a batch was gated twice")
+        for i in range(self.g.frame_count):
+            frame = &self.g.frames[i]
+            if frame.status != 0 or (frame.kind != FRAME_COMMIT and frame.kind != FRAME_SYNC):
+                continue
+            account = self.author(accounts, i)
+            if account.state == REFUSED:
+                frame.status = REFUSED_ACCOUNT
+                continue
+            if frame.rev <= account.rev:
+                if frame.rev < account.rev or frame.kind == FRAME_COMMIT or memcmp(account.data, frame.data + 4, 32) != 0:
+                    frame.status = REPLAYED
+                continue
+            if strict and account.state != SYNCHRONIZED:
+                frame.status = HELD
+                continue
+            if frame.kind == FRAME_SYNC:
+                connected = not account.has_data or memcmp(account.data, frame.data + 4, 32) == 0
+            else:
+                connected = account.rev == 0 or (
+                    frame.since == account.rev
+                    and (not account.has_data or frame.prev_data == NULL or memcmp(account.data, frame.prev_data + 4, 32) == 0)
+                )
+            frame.desynchronizes = not connected
+            self.remember(accounts, account)
+            if not connected and (strict or frame.kind == FRAME_SYNC):
+                account.state = DESYNCHRONIZED
+                frame.status = HELD
+                continue
+            if not connected:
+                account.state = DESYNCHRONIZED
+            account.rev = frame.rev
+            memcpy(account.data, frame.data + 4, 32)
+            account.has_data = True
+
+    def rollback(self, AccountTable accounts not None) -> None:
+        """Undo what `gate` did to the accounts; batches are rolled back last first."""
+        cdef Former *former
+        cdef Account *account
+        while self.former_count:
+            self.former_count -= 1
+            former = &self.formers[self.former_count]
+            account = &accounts.accounts[former.slot]
+            account.rev = former.rev
+            account.state = former.state
+            account.has_data = former.has_data
+            memcpy(account.data, former.data, 32)
+
+    # --- rows ---------------------------------------------------------------------------------------------------------
+
+    def finish(self, AccountTable accounts not None) -> None:
+        """Fix the ids of all names and put the rows that stand in order. Errors: InvariantBroken where a name has not been put."""
+        cdef uint32_t i, j, wave
+        cdef Row *row
+        cdef uint32_t counts[MAX_WAVES + 2]
+        for i in range(self.g.gathered.names.did_count):
+            if self.account_of(accounts, i) == NULL:
+                raise InvariantBroken(f"account {self.did_at(i)} was not put into the table")
+        missing = self.unknown_paths(accounts)
+        if missing:
+            raise InvariantBroken(f"path {missing[0]} was not put into the table")
+        free(self.order)
+        free(self.wave_starts)
+        self.order = <uint32_t *> malloc((self.g.row_count + 1) * sizeof(uint32_t))
+        self.wave_starts = <uint32_t *> calloc(self.g.waves + 1, sizeof(uint32_t))
+        if self.order == NULL or self.wave_starts == NULL:
+            raise MemoryError
+        memset(counts, 0, sizeof(counts))
+        for i in range(self.g.frame_count):
+            if self.g.frames[i].status == 0:
+                for j in range(self.g.frames[i].first_row, self.g.frames[i].first_row + self.g.frames[i].rows):
+                    counts[(self.g.rows[j].n >> WAVE_SHIFT) + 1] += 1
+        for wave in range(self.g.waves):
+            counts[wave + 1] += counts[wave]
+            self.wave_starts[wave + 1] = counts[wave + 1]
+        for i in range(self.g.frame_count):
+            if self.g.frames[i].status == 0:
+                for j in range(self.g.frames[i].first_row, self.g.frames[i].first_row + self.g.frames[i].rows):
+                    row = &self.g.rows[j]
+                    self.order[counts[row.n >> WAVE_SHIFT]] = j
+                    counts[row.n >> WAVE_SHIFT] += 1
+        self.finished = True
+
+    cdef int need_finished(self) except -1:
+        if not self.finished:
+            raise InvariantBroken("a batch has rows only after finish()")
+        return 0
+
+    cdef WaveRows rows_of(self, int wave) except *:
+        cdef WaveRows out
+        self.need_finished()
+        if not 0 <= wave < <int> self.g.waves:
+            raise IndexError(f"wave: expected one below {self.g.waves}, got {wave}")
+        out.rows = self.g.rows
+        out.order = self.order + self.wave_starts[wave]
+        out.count = self.wave_starts[wave + 1] - self.wave_starts[wave]
+        out.frames = self.g.frames
+        out.dids = self.g.gathered.names.dids
+        out.paths = self.g.gathered.names.paths
+        return out
+
+    @property
+    def waves(self) -> int:
+        """How many waves the rows have; one at least."""
+        return self.g.waves
+
+    def copy_edges(self, int kind, int wave) -> bytes:
+        """The COPY body of stage_like (1), stage_repost (2), stage_follow (3) or stage_block (4)."""
+        cdef WaveRows rows = self.rows_of(wave)
+        if not LIKE <= kind <= BLOCK:
+            raise ValueError(f"kind: expected 1 to 4, got {kind}")
+        return copy_edges(&rows, kind)
+
+    def copy_deletes(self, int wave) -> bytes:
+        """The COPY body of stage_delete: deletes and updates of edges and posts."""
+        cdef WaveRows rows = self.rows_of(wave)
+        return copy_deletes(&rows)
+
+    def copy_posts(self, int wave) -> bytes:
+        """The COPY body of stage_post."""
+        cdef WaveRows rows = self.rows_of(wave)
+        return copy_posts(&rows)
+
+    def copy_repos(self) -> bytes:
+        """The COPY body of stage_repo: the last state that the batch gives each repository."""
+        cdef uint32_t i
+        cdef uint32_t count = 0
+        cdef Frame *frame
+        cdef uint32_t *last
+        cdef RepositoryRow *repositories
+        self.need_finished()
+        last = <uint32_t *> calloc(self.g.author_count + 1, sizeof(uint32_t))
+        repositories = <RepositoryRow *> malloc((self.g.author_count + 1) * sizeof(RepositoryRow))
+        try:
+            if last == NULL or repositories == NULL:
+                raise MemoryError
+            for i in range(self.g.frame_count):
+                frame = &self.g.frames[i]
+                if frame.status == 0 and (frame.kind == FRAME_COMMIT or frame.kind == FRAME_SYNC):
+                    last[self.g.gathered.names.dids[frame.did - 1].author] = i + 1
+            for i in range(1, self.g.author_count + 1):
+                if last[i]:
+                    frame = &self.g.frames[last[i] - 1]
+                    repositories[count].actor = self.g.gathered.names.dids[frame.did - 1].id
+                    repositories[count].rev = frame.rev
+                    repositories[count].data = frame.data
+                    count += 1
+            return copy_repositories(repositories, count)
+        finally:
+            free(last)
+            free(repositories)
+
+    def post_relations(self, int wave) -> list[PostRelation]:
+        """The posts of a wave that reply, quote or mention."""
+        cdef WaveRows rows = self.rows_of(wave)
+        cdef const Row *row
+        cdef uint32_t i
+        cdef list out = []
+        for i in range(rows.count):
+            row = &rows.rows[rows.order[i]]
+            if row.kind != POST or row.action == ACTION_DELETE:
+                continue
+            if not (row.first.did or row.second.did or row.third.did or row.mentions):
+                continue
+            parent_key, parent_actor = name_of(&rows, &row.first)
+            root_key, root_actor = name_of(&rows, &row.second)
+            quote_key, quote_actor = name_of(&rows, &row.third)
+            out.append(PostRelation(
+                row.n, key_of(&rows, row.key), actor_of(&rows, row.did), parent_key, parent_actor, root_key, root_actor, quote_key,
+                quote_actor, PyBytes_FromStringAndSize(<const char *> row.first_digest, 32) if row.has_first_digest else None,
+                self.mentions_of(&rows, row),
+            ))
+        return out
+
+    cdef tuple mentions_of(self, const WaveRows *rows, const Row *row):
+        cdef uint32_t i
+        return tuple([
+            actor_of(rows, self.g.gathered.mentions[i]) for i in range(row.mentions_start, row.mentions_start + row.mentions)
+        ])
+
+    def record_ops(self, int wave) -> list[RecordOp]:
+        """The operations of a wave on records of every other known collection, deletes included; deletes come first in a commit."""
+        cdef WaveRows rows = self.rows_of(wave)
+        cdef const Row *row
+        cdef uint32_t i
+        cdef list out = []
+        for i in range(rows.count):
+            row = &rows.rows[rows.order[i]]
+            if row.kind <= POST:
+                continue
+            deleted = row.action == ACTION_DELETE
+            out.append(RecordOp(
+                row.n, ACTIONS[row.action], row.kind, actor_of(&rows, row.did), key_of(&rows, row.key),
+                None if deleted else PyBytes_FromStringAndSize(<const char *> row.cid + 4, 32),
+                None if deleted else PyBytes_FromStringAndSize(<const char *> row.record.p, <Py_ssize_t> row.record.n),
+                rows.frames[row.frame].time, self.did_at(row.did), self.rkey_of(row),
+            ))
+        return out
+
+    cdef str rkey_of(self, const Row *row):
+        cdef uint8_t text[13]
+        if row.key > 0:
+            tid_from_int(row.key, text)
+            return (<const char *> text)[:13].decode("ascii")
+        return self.path_at(<uint32_t> (-row.key - 1)).partition("/")[2]
+
+    # --- events and accounts of what happened ----------------------------------------------------------------------------
+
+    @property
+    def identities(self) -> list[Identity]:
+        """The #identity events, in order."""
+        cdef uint32_t i
+        cdef Frame *frame
+        cdef list out = []
+        for i in range(self.g.frame_count):
+            frame = &self.g.frames[i]
+            if frame.kind == FRAME_IDENTITY and frame.status == 0:
+                out.append(Identity(
+                    self.did_at(frame.did - 1), self.g.gathered.names.dids[frame.did - 1].id,
+                    text_of(frame.text) if frame.text.p != NULL else None, frame.time, frame.seq))
+        return out
+
+    @property
+    def account_events(self) -> list[AccountEvent]:
+        """The #account events, in order."""
+        cdef uint32_t i
+        cdef Frame *frame
+        cdef list out = []
+        for i in range(self.g.frame_count):
+            frame = &self.g.frames[i]
+            if frame.kind == FRAME_ACCOUNT and frame.status == 0:
+                out.append(AccountEvent(
+                    frame.n, self.g.gathered.names.dids[frame.did - 1].id, text_of(frame.text) if frame.text.p != NULL else None,
+                    frame.active != 0, frame.time, self.did_at(frame.did - 1), frame.seq))
+        return out
+
+    @property
+    def syncs(self) -> list[Sync]:
+        """The #sync events that are not replays; those that do not connect are among `desynchronized` as well."""
+        cdef uint32_t i
+        cdef Frame *frame
+        cdef list out = []
+        for i in range(self.g.frame_count):
+            frame = &self.g.frames[i]
+            if frame.kind == FRAME_SYNC and frame.status in (0, HELD):
+                out.append(Sync(
+                    self.did_at(frame.did - 1), self.g.gathered.names.dids[frame.did - 1].id, frame.rev,
+                    PyBytes_FromStringAndSize(<const char *> frame.data + 4, 32), frame.time, frame.seq))
+        return out
+
+    @property
+    def notices(self) -> list[Notice]:
+        """The #info and error frames, in order."""
+        cdef uint32_t i
+        cdef Frame *frame
+        cdef list out = []
+        for i in range(self.g.frame_count):
+            frame = &self.g.frames[i]
+            if frame.kind == FRAME_INFO or frame.kind == FRAME_ERROR:
+                out.append(Notice(text_of(frame.text), text_of(frame.message), frame.kind == FRAME_ERROR))
+        return out
+
+    @property
+    def desynchronized(self) -> list[tuple[str, int]]:
+        """(DID, actor) of every account with an event that does not connect to its state, each once."""
+        cdef uint32_t i
+        cdef Frame *frame
+        cdef dict out = {}
+        for i in range(self.g.frame_count):
+            frame = &self.g.frames[i]
+            if frame.desynchronizes:
+                out[self.did_at(frame.did - 1)] = self.g.gathered.names.dids[frame.did - 1].id
+        return list(out.items())
+
+    @property
+    def repo_states(self) -> list[tuple[int, int]]:
+        """(actor, state) of every repository whose state `gate` changed."""
+        return [(actor, DESYNCHRONIZED) for _, actor in self.desynchronized]
+
+    @property
+    def held(self) -> list[tuple[str, bytes]]:
+        """(DID, frame) of the commits that `gate` held back."""
+        cdef uint32_t i
+        return [
+            (self.did_at(self.g.frames[i].did - 1), self.frames[i])
+            for i in range(self.g.frame_count)
+            if self.g.frames[i].status == HELD and self.g.frames[i].kind == FRAME_COMMIT
+        ]
+
+    @property
+    def status(self) -> list[str]:
+        """Per frame: "ok" or the label of what it was dropped for."""
+        cdef uint32_t i
+        return [
+            "ok" if self.g.frames[i].status == 0 else label_of(self.g.frames[i].status) for i in range(self.g.frame_count)
+        ]
+
+    @property
+    def drops(self) -> list[Drop]:
+        """Everything that was refused, but for the frames of other shards: frames first, then operations of frames that stand."""
+        cdef uint32_t i
+        cdef Frame *frame
+        cdef Refused *refused
+        cdef list out = []
+        for i in range(self.g.frame_count):
+            frame = &self.g.frames[i]
+            if frame.status != 0 and frame.status != OUT_OF_SHARD:
+                detail = f"seq {frame.seq}" if frame.status > 0 else f"seq {frame.seq}: {reason_text(frame.status)}"
+                out.append(self.drop_of(label_of(frame.status), frame, detail))
+        for i in range(self.g.refused_count):
+            refused = &self.g.refused[i]
+            frame = &self.g.frames[refused.frame]
+            if frame.status == 0:
+                detail = text_of(refused.path)
+                if refused.detail.p != NULL:
+                    detail = f"{detail}: {text_of(refused.detail)}"
+                label = REFUSALS[refused.reason] if refused.reason > 0 else "bad_path"
+                out.append(self.drop_of(label, frame, detail))
+        return out
+
+    cdef object drop_of(self, str label, const Frame *frame, str detail):
+        if not frame.did:
+            return Drop(label, None, 0, detail[:300])
+        return Drop(label, self.did_at(frame.did - 1), self.g.gathered.names.dids[frame.did - 1].id, detail[:300])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What the stream held: frames, commits and their operations, other events; frames of other shards only as such."""
+        return {
+            "frames": self.g.counts[COUNT_FRAMES],
+            "commits": self.g.counts[COUNT_COMMITS],
+            "creates": self.g.counts[COUNT_CREATES],
+            "updates": self.g.counts[COUNT_UPDATES],
+            "deletes": self.g.counts[COUNT_DELETES],
+            "identities": self.g.counts[COUNT_IDENTITIES],
+            "accounts": self.g.counts[COUNT_ACCOUNTS],
+            "syncs": self.g.counts[COUNT_SYNCS],
+            "out_of_shard": self.g.counts[COUNT_OUT_OF_SHARD],
+        }
+
+    @property
+    def last_seq(self) -> int:
+        """The highest sequence number of the batch, 0 if it has none."""
+        cdef uint32_t i
+        cdef int64_t out = 0
+        for i in range(self.g.frame_count):
+            if self.g.frames[i].seq > out:
+                out = self.g.frames[i].seq
+        return out
+
+    @property
+    def last_time(self) -> int:
+        """The time of the last event that has one, in milliseconds; 0 if none has."""
+        cdef uint32_t i
+        for i in range(self.g.frame_count, 0, -1):
+            if self.g.frames[i - 1].time:
+                return self.g.frames[i - 1].time
+        return 0
+
+
+cdef tuple name_of(const WaveRows *rows, const Reference *to):
+    if not to.did:
+        return None, None
+    return key_of(rows, to.key), actor_of(rows, to.did - 1)

@@ -1,0 +1,2 @@
+COPY_HEADER: bytes
+COPY_TRAILER: bytes

@@ -1,0 +1,188 @@
+# cython: boundscheck=False, wraparound=False
+"""The bodies of binary COPY (PostgreSQL documentation, COPY, "Binary Format"): per row a 16-bit count of columns, per column a 32-bit
+length (-1: null) and the value in network order.
+
+Owns: the order of the staging tables' columns (docs/ARCHITECTURE.md). Bodies have no header and no trailer, so that they can be joined:
+`COPY_HEADER + body + body + COPY_TRAILER` is what the server takes.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from indexer._fastpath.collections cimport BLOCK, FOLLOW, LIKE, POST, REPOST
+from indexer._fastpath.frame cimport ACTION_CREATE, ACTION_DELETE, ACTION_UPDATE
+from indexer._fastpath.interning cimport Reference
+from indexer._fastpath.rows cimport Row
+
+
+cdef extern from "bigendian.h" nogil:
+    uint8_t *put16(uint8_t *p, uint16_t v)
+    uint8_t *put32(uint8_t *p, uint32_t v)
+    uint8_t *put64(uint8_t *p, uint64_t v)
+
+COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+COPY_TRAILER = b"\xff\xff"
+
+cdef enum:
+    ROW_MOST = 256  # every row without its bytes of free length
+
+
+cdef inline uint8_t *null(uint8_t *p) noexcept nogil:
+    return put32(p, 0xFFFFFFFF)
+
+
+cdef inline uint8_t *int8(uint8_t *p, int64_t v) noexcept nogil:
+    return put64(put32(p, 8), <uint64_t> v)
+
+
+cdef inline uint8_t *int4(uint8_t *p, uint32_t v) noexcept nogil:
+    return put32(put32(p, 4), v)
+
+
+cdef inline uint8_t *int2(uint8_t *p, uint16_t v) noexcept nogil:
+    return put16(put32(p, 2), v)
+
+
+cdef inline uint8_t *boolean(uint8_t *p, bint v) noexcept nogil:
+    p = put32(p, 1)
+    p[0] = 1 if v else 0
+    return p + 1
+
+
+cdef inline uint8_t *bytea(uint8_t *p, const uint8_t *data, size_t n) noexcept nogil:
+    p = put32(p, <uint32_t> n)
+    memcpy(p, data, n)
+    return p + n
+
+
+cdef inline uint8_t *digest_or_null(uint8_t *p, const uint8_t *digest, bint there) noexcept nogil:
+    return bytea(p, digest, 32) if there else null(p)
+
+
+cdef inline uint8_t *reference(uint8_t *p, const WaveRows *wave, const Reference *to) noexcept nogil:
+    """Two columns: key and actor, or two nulls."""
+    if not to.did:
+        return null(null(p))
+    return int8(int8(p, key_of(wave, to.key)), actor_of(wave, to.did - 1))
+
+
+cdef uint8_t *put_edge(uint8_t *p, const WaveRows *wave, const Row *row) noexcept nogil:
+    cdef bint refers_record = row.kind == LIKE or row.kind == REPOST
+    p = put16(p, 13 if refers_record else (11 if row.kind == FOLLOW else 8))
+    p = int4(p, row.n)
+    p = int8(p, key_of(wave, row.key))
+    p = int8(p, actor_of(wave, row.did))
+    if refers_record:
+        p = int8(p, key_of(wave, row.first.key))
+    p = int8(p, actor_of(wave, row.first.did - 1))
+    p = int8(p, row.created_at)
+    p = int8(p, wave.frames[row.frame].time)
+    if row.kind != BLOCK:
+        p = reference(p, wave, &row.second)
+        p = digest_or_null(p, row.second_digest, row.has_second_digest)
+    if refers_record:
+        p = digest_or_null(p, row.first_digest, row.has_first_digest)
+    p = null(p) if row.canonical else bytea(p, row.record.p, row.record.n)
+    return boolean(p, row.action == ACTION_UPDATE)
+
+
+cdef uint8_t *put_post(uint8_t *p, const WaveRows *wave, const Row *row) noexcept nogil:
+    cdef int64_t indexed_at = wave.frames[row.frame].time
+    p = put16(p, 15)
+    p = int4(p, row.n)
+    p = int8(p, key_of(wave, row.key))
+    p = int8(p, actor_of(wave, row.did))
+    p = int8(p, row.created_at if row.created_at < indexed_at else indexed_at)
+    p = int8(p, indexed_at)
+    p = reference(p, wave, &row.first)
+    p = reference(p, wave, &row.second)
+    p = reference(p, wave, &row.third)
+    p = int4(p, row.flags)
+    p = bytea(p, row.cid + 4, 32)
+    p = bytea(p, row.record.p, row.record.n)
+    return boolean(p, row.action == ACTION_UPDATE)
+
+
+cdef bytes cut(bytes room, size_t used):
+    return room[:used]
+
+
+cdef bytes copy_edges(const WaveRows *wave, int kind):
+    """stage_like, stage_repost, stage_follow or stage_block."""
+    cdef size_t most = 0
+    cdef uint32_t i
+    cdef const Row *row
+    cdef bytes out
+    cdef uint8_t *start
+    cdef uint8_t *p
+    for i in range(wave.count):
+        row = &wave.rows[wave.order[i]]
+        if row.kind == kind and row.action != ACTION_DELETE:
+            most += ROW_MOST + (0 if row.canonical else row.record.n)
+    out = PyBytes_FromStringAndSize(NULL, <Py_ssize_t> most)
+    start = <uint8_t *> PyBytes_AS_STRING(out)
+    p = start
+    with nogil:
+        for i in range(wave.count):
+            row = &wave.rows[wave.order[i]]
+            if row.kind == kind and row.action != ACTION_DELETE:
+                p = put_edge(p, wave, row)
+    return cut(out, <size_t> (p - start))
+
+
+cdef bytes copy_posts(const WaveRows *wave):
+    """stage_post."""
+    cdef size_t most = 0
+    cdef uint32_t i
+    cdef const Row *row
+    cdef bytes out
+    cdef uint8_t *start
+    cdef uint8_t *p
+    for i in range(wave.count):
+        row = &wave.rows[wave.order[i]]
+        if row.kind == POST and row.action != ACTION_DELETE:
+            most += ROW_MOST + row.record.n
+    out = PyBytes_FromStringAndSize(NULL, <Py_ssize_t> most)
+    start = <uint8_t *> PyBytes_AS_STRING(out)
+    p = start
+    with nogil:
+        for i in range(wave.count):
+            row = &wave.rows[wave.order[i]]
+            if row.kind == POST and row.action != ACTION_DELETE:
+                p = put_post(p, wave, row)
+    return cut(out, <size_t> (p - start))
+
+
+cdef bytes copy_deletes(const WaveRows *wave):
+    """stage_delete: deletions, and the first half of updates, of edges and posts."""
+    cdef uint32_t i
+    cdef const Row *row
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, <Py_ssize_t> (<size_t> wave.count * 64))
+    cdef uint8_t *start = <uint8_t *> PyBytes_AS_STRING(out)
+    cdef uint8_t *p = start
+    with nogil:
+        for i in range(wave.count):
+            row = &wave.rows[wave.order[i]]
+            if row.kind <= POST and row.action != ACTION_CREATE:
+                p = put16(p, 5)
+                p = int4(p, row.n)
+                p = int2(p, row.kind)
+                p = int8(p, key_of(wave, row.key))
+                p = int8(p, actor_of(wave, row.did))
+                p = boolean(p, row.action == ACTION_UPDATE)
+    return cut(out, <size_t> (p - start))
+
+
+cdef bytes copy_repositories(const RepositoryRow *repositories, uint32_t count):
+    """stage_repo."""
+    cdef uint32_t i
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, <Py_ssize_t> (<size_t> count * 64))
+    cdef uint8_t *p = <uint8_t *> PyBytes_AS_STRING(out)
+    cdef uint8_t *start = p
+    for i in range(count):
+        p = put16(p, 3)
+        p = int8(p, repositories[i].actor)
+        p = int8(p, repositories[i].rev)
+        p = bytea(p, repositories[i].data + 4, 32)
+    return cut(out, <size_t> (p - start))

@@ -1,0 +1,92 @@
+"""From one frame to what a batch keeps of it (see gathering.pyx)."""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from indexer._fastpath.arena cimport Arena
+from indexer._fastpath.collections cimport COLLECTIONS
+from indexer._fastpath.frame cimport CommitFrame
+from indexer._fastpath.rows cimport Gathered, Row
+from indexer._fastpath.span cimport Slice
+
+
+cdef enum:
+    BATCH_IS_FULL = 1  # a commit would need more waves than there are numbers for
+
+
+ctypedef struct Options:
+    bint hashes  # every block has the hash that its CID claims
+    bint inversion  # paths lead to their records, and undoing the operations gives prevData
+    bint without_previous  # let commits pass that lack what inversion needs
+    uint64_t shard
+    uint64_t shards
+    int64_t now  # milliseconds
+
+
+ctypedef struct Frame:
+    int64_t seq
+    int64_t time  # milliseconds
+    int64_t rev
+    int64_t since  # 0: none
+    uint32_t did  # number + 1, 0: none
+    uint32_t first_row
+    uint32_t rows
+    uint32_t n  # of an account event
+    int status  # 0, a Refusal, or a code of reasons.pxd
+    uint8_t kind
+    bint active
+    bint desynchronizes
+    Slice commit  # the commit's block
+    Slice text  # an identity's handle, an account's status, an error's or info's name
+    Slice message
+    const uint8_t *data  # 36 bytes: the tree's root after the commit
+    const uint8_t *prev_data  # 36 bytes or NULL
+
+
+ctypedef struct Refused:
+    uint32_t frame
+    int reason
+    Slice path
+    Slice detail
+
+
+# An account that has events in the batch, and the waves that its operations have come to.
+ctypedef struct Author:
+    uint32_t created  # bit per collection: a create stands in its present wave
+    uint8_t base  # the wave of its last deletion
+    uint8_t latest
+    uint8_t waves[COLLECTIONS]
+
+
+ctypedef struct Gathering:
+    Gathered gathered
+    Frame *frames
+    uint32_t frame_count
+    Row *rows
+    uint32_t row_count
+    uint32_t row_room
+    Refused *refused
+    uint32_t refused_count
+    uint32_t refused_room
+    Author *authors
+    uint32_t author_count
+    uint32_t author_room
+    uint32_t ordinal  # of the next operation
+    uint32_t waves
+    uint64_t counts[12]
+    Arena arena  # one frame's tables
+
+cdef enum:
+    COUNT_FRAMES = 0
+    COUNT_COMMITS = 1
+    COUNT_CREATES = 2
+    COUNT_UPDATES = 3
+    COUNT_DELETES = 4
+    COUNT_IDENTITIES = 5
+    COUNT_ACCOUNTS = 6
+    COUNT_SYNCS = 7
+    COUNT_OUT_OF_SHARD = 8
+
+
+cdef uint64_t shard_hash(const uint8_t *did, size_t n) noexcept nogil
+cdef int gather_frame(Gathering *g, const Options *options, const uint8_t *p, size_t n, size_t *offset) noexcept nogil
+cdef void gathering_free(Gathering *g) noexcept nogil

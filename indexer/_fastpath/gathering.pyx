@@ -1,0 +1,526 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True
+"""The pass over one frame without the GIL: what it is, whether it proves what it says, and the rows of its operations.
+
+Owns: which faults end the stream (broken framing or CBOR: the code is returned), which cost a commit (`Frame.status`) and which one
+operation (`Refused`); the order of operations inside a commit (deletions first); waves. Refuses to know accounts, keys and ids.
+
+A wave is a stretch of the batch inside which all deletions may run before all creations. Per account and collection, a deletion that
+follows the creation of an earlier commit opens the next wave; the deletion of an account opens one for all its collections.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcmp, memset
+
+from indexer._fastpath.arena cimport arena_free, arena_reset
+from indexer._fastpath.car cimport Block, BlockIndex, find_block, hash_blocks, index_blocks, read_car_header
+from indexer._fastpath.cbor cimport is_text, read_bool, read_bytes, read_int, read_key, read_map, read_text, skip
+from indexer._fastpath.cid cimport DAG_CBOR, digest_of
+from indexer._fastpath.collections cimport BLOCK, POST, UNKNOWN_COLLECTION, collection_code
+from indexer._fastpath.commit cimport Commit, read_commit
+from indexer._fastpath.edges cimport parse_edge
+from indexer._fastpath.frame cimport (
+    ACTION_CREATE, ACTION_DELETE, ACTION_UPDATE, FRAME_ACCOUNT, FRAME_COMMIT, FRAME_ERROR, FRAME_IDENTITY, FRAME_INFO, FRAME_SYNC,
+    FRAME_UNKNOWN, CommitFrame, Op, read_commit_body, read_frame_header,
+)
+from indexer._fastpath.interning cimport intern_did, intern_key, names_free
+from indexer._fastpath.posts cimport parse_other, parse_post
+from indexer._fastpath.reasons cimport (
+    BAD_CID, BAD_DATETIME, BAD_PATH, BAD_TID, BLOCK_MISSING, COMMIT_NOT_ROOT, COMMIT_REPO, COMMIT_REV, FIELD_MISSING, HASH_MISMATCH, OK,
+    OP_DUPLICATE, OUT_OF_MEMORY, RECORD_MISSING, TRAILING_BYTES,
+)
+from indexer._fastpath.rows cimport (
+    FUTURE_REV, MAX_WAVES, OUT_OF_SHARD, RECORD_CBOR, RECORD_TOO_LARGE, UNKNOWN_KIND, WAVE_SHIFT, Row,
+)
+from indexer._fastpath.span cimport Slice, Span, span_of, span_of_slice
+from indexer._fastpath.syntax cimport datetime_ms, is_rkey
+from indexer._fastpath.tid cimport tid_to_int
+
+cdef enum:
+    FUTURE_MILLISECONDS = 300000  # how far a rev may lie ahead of our clock (sync specification)
+    MAX_RECORD = 1000000
+
+
+cdef uint64_t shard_hash(const uint8_t *did, size_t n) noexcept nogil:
+    """FNV-1a in 64 bits with a final mix: stable for ever, since several processes have to agree on it."""
+    cdef uint64_t h = <uint64_t> 0xCBF29CE484222325
+    cdef size_t i
+    for i in range(n):
+        h = (h ^ did[i]) * <uint64_t> 0x100000001B3
+    h ^= h >> 33
+    h *= <uint64_t> 0xFF51AFD7ED558CCD
+    return h ^ (h >> 33)
+
+
+cdef void gathering_free(Gathering *g) noexcept nogil:
+    names_free(&g.gathered.names)
+    free(g.gathered.mentions)
+    free(g.frames)
+    free(g.rows)
+    free(g.refused)
+    free(g.authors)
+    arena_free(&g.arena)
+    memset(g, 0, sizeof(Gathering))
+
+
+cdef int refuse(Gathering *g, int reason, Slice path, Slice detail) noexcept nogil:
+    cdef uint32_t room
+    cdef Refused *larger
+    if g.refused_count == g.refused_room:
+        room = g.refused_room * 2 if g.refused_room else 64
+        larger = <Refused *> realloc(g.refused, room * sizeof(Refused))
+        if larger == NULL:
+            return OUT_OF_MEMORY
+        g.refused = larger
+        g.refused_room = room
+    g.refused[g.refused_count].frame = g.frame_count
+    g.refused[g.refused_count].reason = reason
+    g.refused[g.refused_count].path = path
+    g.refused[g.refused_count].detail = detail
+    g.refused_count += 1
+    return OK
+
+
+cdef Author *author_of(Gathering *g, uint32_t did) noexcept nogil:
+    """The waves of an account (a number of Names); NULL where memory has run out."""
+    cdef uint32_t number = g.gathered.names.dids[did].author
+    cdef uint32_t room
+    cdef Author *larger
+    if not number:
+        if g.author_count == g.author_room:
+            room = g.author_room * 2 if g.author_room else 256
+            larger = <Author *> realloc(g.authors, room * sizeof(Author))
+            if larger == NULL:
+                return NULL
+            g.authors = larger
+            g.author_room = room
+        memset(&g.authors[g.author_count], 0, sizeof(Author))
+        g.author_count += 1
+        number = g.author_count
+        g.gathered.names.dids[did].author = number
+    return &g.authors[number - 1]
+
+
+cdef int check_whole(const uint8_t *start, const uint8_t *end, const uint8_t **at) noexcept nogil:
+    """Whether a body that was refused for what it says is at least one well-formed value."""
+    cdef Span s
+    cdef int code
+    s.p = start
+    s.end = end
+    code = skip(&s, NULL)
+    at[0] = s.p
+    if code == OK and s.p != s.end:
+        return TRAILING_BYTES
+    return code
+
+
+cdef int read_identification(Gathering *g, Span s, Frame *frame) noexcept nogil:
+    """`seq` and `repo` or `did` of a well-formed body that was refused, as far as they are there: so that its drop has a name."""
+    cdef uint64_t pairs, i
+    cdef uint32_t number
+    cdef int64_t seq
+    cdef Slice key, did
+    cdef const uint8_t *value
+    if read_map(&s, &pairs) < 0:
+        return OK
+    key.p = NULL
+    key.n = 0
+    for i in range(pairs):
+        if read_key(&s, &key) < 0:
+            return OK
+        value = s.p
+        if is_text(key, b"seq", 3) and read_int(&s, &seq) == OK:
+            if 0 < seq < <int64_t> 1 << 53:
+                frame.seq = seq
+        elif (is_text(key, b"repo", 4) or is_text(key, b"did", 3)) and read_text(&s, &did) == OK:
+            if intern_did(&g.gathered.names, did, &number) == OK:
+                frame.did = number + 1
+        s.p = value
+        if skip(&s, NULL) < 0:
+            return OK
+    return OK
+
+
+cdef int refuse_body(Gathering *g, Frame *frame, int code, const uint8_t *body, const uint8_t *end,
+                     const uint8_t **at) noexcept nogil:
+    """A body that does not say what it must: the stream's end if it is not CBOR, else the loss of this frame."""
+    cdef Span s
+    cdef int broken
+    if code == OUT_OF_MEMORY:
+        return code
+    broken = check_whole(body, end, at)
+    if broken < 0:
+        return broken
+    frame.status = code
+    s.p = body
+    s.end = end
+    return read_identification(g, s, frame)
+
+
+# --- proof ----------------------------------------------------------------------------------------------------------
+
+cdef int prove(Gathering *g, const Options *options, Frame *frame, Slice blocks, const uint8_t *commit_cid, Slice repo, Slice rev,
+               BlockIndex *index, Commit *commit) noexcept nogil:
+    """Read the CAR and its commit; 0 or the code of what is wrong. `commit_cid` may be NULL: then the CAR's root is the commit."""
+    cdef Span s = span_of_slice(blocks)
+    cdef const uint8_t *root
+    cdef const Block *block
+    cdef int code = read_car_header(&s, &root)
+    if code < 0:
+        return code
+    if commit_cid != NULL and memcmp(root, commit_cid, 36) != 0:
+        return COMMIT_NOT_ROOT
+    code = index_blocks(&s, &g.arena, index)
+    if code < 0:
+        return code
+    if options.hashes:
+        code = hash_blocks(index, &g.arena, &block)
+        if code < 0:
+            return code
+    block = find_block(index, digest_of(root))
+    if block == NULL:
+        return BLOCK_MISSING
+    frame.commit.p = block.data
+    frame.commit.n = block.length
+    s = span_of(block.data, block.length)
+    code = read_commit(&s, commit)
+    if code < 0:
+        return code
+    frame.data = commit.data
+    if commit.did.n != repo.n or memcmp(commit.did.p, repo.p, repo.n) != 0:
+        return COMMIT_REPO
+    if commit.rev.n != rev.n or memcmp(commit.rev.p, rev.p, rev.n) != 0:
+        return COMMIT_REV
+    return OK
+
+
+cdef bint paths_repeat(const CommitFrame *commit) noexcept nogil:
+    cdef uint32_t i, j
+    cdef const Op *a
+    cdef const Op *b
+    for i in range(1, commit.op_count):
+        a = &commit.ops[i]
+        for j in range(i):
+            b = &commit.ops[j]
+            if a.path.n == b.path.n and a.path.p[a.path.n - 1] == b.path.p[b.path.n - 1] \
+                    and memcmp(a.path.p, b.path.p, a.path.n) == 0:
+                return True
+    return False
+
+
+# --- operations -----------------------------------------------------------------------------------------------------
+
+cdef bint open_waves(Gathering *g, Author *author, const CommitFrame *commit) noexcept nogil:
+    """Move the author's waves on where this commit deletes after an earlier one created; False if the numbers do not suffice."""
+    cdef uint32_t i, bit
+    cdef int kind
+    if g.ordinal + commit.op_count >= 1 << WAVE_SHIFT:
+        return False
+    for i in range(commit.op_count):
+        if commit.ops[i].action == ACTION_CREATE:
+            continue
+        kind = collection_code(commit.ops[i].collection)
+        bit = <uint32_t> 1 << kind
+        if author.created & bit and (author.waves[kind] if author.waves[kind] > author.base else author.base) >= MAX_WAVES:
+            return False
+    for i in range(commit.op_count):
+        if commit.ops[i].action == ACTION_CREATE:
+            continue
+        kind = collection_code(commit.ops[i].collection)
+        bit = <uint32_t> 1 << kind
+        if author.created & bit:
+            author.created &= ~bit
+            if author.waves[kind] < author.base:
+                author.waves[kind] = author.base
+            author.waves[kind] += 1
+    return True
+
+
+cdef int gather_op(Gathering *g, const Op *op, const BlockIndex *index, Author *author, Frame *frame) noexcept nogil:
+    """The row of one operation, or the note that it was refused."""
+    cdef const Block *block
+    cdef Row *row
+    cdef Row *larger
+    cdef uint32_t room
+    cdef uint8_t wave
+    cdef Slice detail
+    cdef int code
+    cdef int kind = collection_code(op.collection)
+    detail.p = NULL
+    detail.n = 0
+    g.ordinal += 1
+    if kind == UNKNOWN_COLLECTION:
+        if op.collection.p == NULL:
+            return refuse(g, BAD_PATH, op.path, detail)
+        return refuse(g, UNKNOWN_KIND, op.path, detail)
+    if not is_rkey(op.rkey):
+        return refuse(g, BAD_PATH, op.path, detail)
+    if g.row_count == g.row_room:
+        room = g.row_room * 2 if g.row_room else 1024
+        larger = <Row *> realloc(g.rows, room * sizeof(Row))
+        if larger == NULL:
+            return OUT_OF_MEMORY
+        g.rows = larger
+        g.row_room = room
+    row = &g.rows[g.row_count]
+    memset(row, 0, sizeof(Row))
+    row.frame = g.frame_count
+    row.did = frame.did - 1
+    row.action = op.action
+    row.kind = <uint8_t> kind
+    row.cid = op.cid
+    if op.action != ACTION_DELETE:
+        block = find_block(index, digest_of(op.cid))
+        if block == NULL:
+            return RECORD_MISSING
+        row.record.p = block.data
+        row.record.n = block.length
+        if block.length > MAX_RECORD:
+            return refuse(g, RECORD_TOO_LARGE, op.path, detail)
+        if op.cid[1] != DAG_CBOR:
+            return refuse(g, RECORD_CBOR, op.path, detail)
+        if kind <= BLOCK:
+            code = parse_edge(&g.gathered.names, row, &detail)
+        elif kind == POST:
+            code = parse_post(&g.gathered, row, &detail)
+        else:
+            code = parse_other(&g.gathered.names, row, &detail)
+        if code == OUT_OF_MEMORY:
+            return code
+        if code != OK:
+            if code < 0:
+                code = RECORD_CBOR
+            return refuse(g, code, op.path, detail)
+    code = intern_key(&g.gathered.names, kind, kind, op.collection, op.rkey, &row.key)
+    if code < 0:
+        return code
+    wave = author.waves[kind] if author.waves[kind] > author.base else author.base
+    author.waves[kind] = wave
+    if wave > author.latest:
+        author.latest = wave
+    if wave >= g.waves:
+        g.waves = <uint32_t> wave + 1
+    if op.action != ACTION_DELETE:
+        author.created |= <uint32_t> 1 << kind
+    row.n = (<uint32_t> wave << WAVE_SHIFT) | (g.ordinal - 1)
+    g.row_count += 1
+    return OK
+
+
+cdef int gather_commit(Gathering *g, const Options *options, Span *s, Frame *frame) noexcept nogil:
+    """A #commit; what is given is a code below zero (the stream's end), BATCH_IS_FULL, or 0."""
+    cdef const uint8_t *body = s.p
+    cdef CommitFrame commit
+    cdef Commit block
+    cdef BlockIndex index
+    cdef Author *author
+    cdef Author before
+    cdef uint32_t number, i, rows, refused, ordinal
+    cdef bint exact
+    cdef int code
+    cdef int turn
+    arena_reset(&g.arena)
+    code = read_commit_body(s, &g.arena, &commit)
+    if code < 0:
+        return refuse_body(g, frame, code, body, s.end, &s.p)
+    frame.seq = commit.seq
+    if options.shards > 1 and shard_hash(commit.repo.p, commit.repo.n) % options.shards != options.shard:
+        frame.status = OUT_OF_SHARD
+        g.counts[COUNT_OUT_OF_SHARD] += 1
+        return OK
+    code = intern_did(&g.gathered.names, commit.repo, &number)
+    if code < 0:
+        frame.status = code
+        return code if code == OUT_OF_MEMORY else OK
+    frame.did = number + 1
+    author = author_of(g, number)
+    if author == NULL:
+        return OUT_OF_MEMORY
+    frame.prev_data = commit.prev_data
+    if tid_to_int(commit.rev, &frame.rev) < 0 or frame.rev == 0:
+        frame.status = BAD_TID
+    elif commit.since.p != NULL and tid_to_int(commit.since, &frame.since) < 0:
+        frame.status = BAD_TID
+    elif (frame.rev >> 10) // 1000 > options.now + FUTURE_MILLISECONDS:
+        frame.status = FUTURE_REV
+    elif datetime_ms(commit.time, &frame.time, &exact) < 0:
+        frame.status = BAD_DATETIME
+    elif commit.op_count > 1 and paths_repeat(&commit):
+        frame.status = OP_DUPLICATE
+    else:
+        frame.status = prove(g, options, frame, commit.blocks, commit.commit, commit.repo, commit.rev, &index, &block)
+    if frame.status == OUT_OF_MEMORY:
+        return OUT_OF_MEMORY
+    if frame.status == OK:
+        before = author[0]
+        rows = g.row_count
+        refused = g.refused_count
+        ordinal = g.ordinal
+        if not open_waves(g, author, &commit):
+            return BATCH_IS_FULL
+        for turn in range(2):
+            for i in range(commit.op_count):
+                if (commit.ops[i].action == ACTION_DELETE) == (turn == 0):
+                    code = gather_op(g, &commit.ops[i], &index, author, frame)
+                    if code == OUT_OF_MEMORY:
+                        return code
+                    if code != OK:
+                        frame.status = code
+                        author[0] = before
+                        g.row_count = rows
+                        g.refused_count = refused
+                        g.ordinal = ordinal
+                        break
+            if frame.status != OK:
+                break
+        frame.first_row = rows
+        frame.rows = g.row_count - rows
+    g.counts[COUNT_COMMITS] += 1
+    for i in range(commit.op_count):
+        if commit.ops[i].action == ACTION_CREATE:
+            g.counts[COUNT_CREATES] += 1
+        elif commit.ops[i].action == ACTION_UPDATE:
+            g.counts[COUNT_UPDATES] += 1
+        else:
+            g.counts[COUNT_DELETES] += 1
+    return OK
+
+
+# --- the other messages -----------------------------------------------------------------------------------------------
+
+cdef int end_account(Gathering *g, Frame *frame) noexcept nogil:
+    """Give an account event its place: the deletion of an account runs before what follows it and after what went before."""
+    cdef Author *author = author_of(g, frame.did - 1)
+    if author == NULL:
+        return OUT_OF_MEMORY
+    if not frame.active and is_text(frame.text, b"deleted", 7) and author.created:
+        if author.latest >= MAX_WAVES:
+            return BATCH_IS_FULL
+        author.latest += 1
+        author.base = author.latest
+        author.created = 0
+        if author.latest >= g.waves:
+            g.waves = <uint32_t> author.latest + 1
+    frame.n = (<uint32_t> author.latest << WAVE_SHIFT) | g.ordinal
+    g.ordinal += 1
+    return OK
+
+
+cdef int gather_event(Gathering *g, const Options *options, Span *s, Frame *frame) noexcept nogil:
+    """A #sync, #identity, #account, #info or error."""
+    cdef const uint8_t *body = s.p
+    cdef uint64_t pairs, i
+    cdef uint32_t number
+    cdef Slice key, did, time, rev, blocks
+    cdef Commit block
+    cdef BlockIndex index
+    cdef bint exact, has_active
+    cdef int code
+    code = read_map(s, &pairs)
+    if code < 0:
+        return refuse_body(g, frame, code, body, s.end, &s.p)
+    key.p = NULL
+    key.n = 0
+    did.p = NULL
+    time.p = NULL
+    rev.p = NULL
+    blocks.p = NULL
+    has_active = False
+    for i in range(pairs):
+        code = read_key(s, &key)
+        if code < 0:
+            break
+        if is_text(key, b"seq", 3):
+            code = read_int(s, &frame.seq)
+        elif is_text(key, b"did", 3):
+            code = read_text(s, &did)
+        elif is_text(key, b"time", 4):
+            code = read_text(s, &time)
+        elif is_text(key, b"rev", 3):
+            code = read_text(s, &rev)
+        elif is_text(key, b"blocks", 6):
+            code = read_bytes(s, &blocks)
+        elif is_text(key, b"active", 6):
+            code = read_bool(s, &frame.active)
+            has_active = True
+        elif is_text(key, b"handle", 6) or is_text(key, b"status", 6) or is_text(key, b"name", 4) or is_text(key, b"error", 5):
+            code = read_text(s, &frame.text)
+        elif is_text(key, b"message", 7):
+            code = read_text(s, &frame.message)
+        else:
+            code = skip(s, NULL)
+        if code < 0:
+            break
+    if code == OK and s.p != s.end:
+        code = TRAILING_BYTES
+    if code < 0:
+        frame.seq = 0
+        return refuse_body(g, frame, code, body, s.end, &s.p)
+    if frame.kind == FRAME_INFO or frame.kind == FRAME_ERROR:
+        return OK
+    if did.p == NULL or time.p == NULL or frame.seq <= 0 or frame.seq >> 53 \
+            or (frame.kind == FRAME_ACCOUNT and not has_active) \
+            or (frame.kind == FRAME_SYNC and (rev.p == NULL or blocks.p == NULL)):
+        frame.status = FIELD_MISSING
+        if frame.seq < 0 or frame.seq >> 53:
+            frame.seq = 0
+        return OK
+    if options.shards > 1 and shard_hash(did.p, did.n) % options.shards != options.shard:
+        frame.status = OUT_OF_SHARD
+        g.counts[COUNT_OUT_OF_SHARD] += 1
+        return OK
+    code = intern_did(&g.gathered.names, did, &number)
+    if code < 0:
+        frame.status = code
+        return code if code == OUT_OF_MEMORY else OK
+    frame.did = number + 1
+    if datetime_ms(time, &frame.time, &exact) < 0:
+        frame.status = BAD_DATETIME
+    elif frame.kind == FRAME_ACCOUNT:
+        code = end_account(g, frame)
+        if code == OK:
+            g.counts[COUNT_ACCOUNTS] += 1
+        return code
+    elif frame.kind == FRAME_IDENTITY:
+        g.counts[COUNT_IDENTITIES] += 1
+    else:
+        g.counts[COUNT_SYNCS] += 1
+        arena_reset(&g.arena)
+        if author_of(g, number) == NULL:
+            return OUT_OF_MEMORY
+        if tid_to_int(rev, &frame.rev) < 0 or frame.rev == 0:
+            frame.status = BAD_TID
+        elif (frame.rev >> 10) // 1000 > options.now + FUTURE_MILLISECONDS:
+            frame.status = FUTURE_REV
+        else:
+            frame.status = prove(g, options, frame, blocks, NULL, did, rev, &index, &block)
+            if frame.status == OUT_OF_MEMORY:
+                return OUT_OF_MEMORY
+    return OK
+
+
+cdef int gather_frame(Gathering *g, const Options *options, const uint8_t *p, size_t n, size_t *offset) noexcept nogil:
+    """Add one frame; the caller has made room in `g.frames`.
+
+    Gives 0, BATCH_IS_FULL (the frame is not part of the batch), or a code below zero: the frame is no frame, `offset` is where.
+    """
+    cdef Span s = span_of(p, n)
+    cdef Frame *frame = &g.frames[g.frame_count]
+    cdef int kind
+    cdef int code
+    memset(frame, 0, sizeof(Frame))
+    code = read_frame_header(&s, &kind)
+    if code == OK:
+        frame.kind = <uint8_t> kind
+        if kind == FRAME_COMMIT:
+            code = gather_commit(g, options, &s, frame)
+        elif kind == FRAME_UNKNOWN:
+            code = check_whole(s.p, s.end, &s.p)
+        else:
+            code = gather_event(g, options, &s, frame)
+    if code != OK:
+        offset[0] = <size_t> (s.p - p)
+        return code
+    g.counts[COUNT_FRAMES] += 1
+    g.frame_count += 1
+    return OK
