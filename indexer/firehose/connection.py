@@ -17,6 +17,7 @@ from wsproto.events import CloseConnection
 from wsproto.utilities import LocalProtocolError
 
 from indexer.errors import ConnectionLost, ProtocolViolation, UpstreamError
+from indexer.firehose.deframing import DeframingStream
 from indexer.firehose.dial import dial
 from indexer.firehose.handshake import HandshakeStream, refusal
 from indexer.firehose.inbox import Inbox
@@ -46,13 +47,14 @@ class Connection:
         upstream: Upstream,
         websocket: trio_websocket.WebSocketConnection,
         stream: HandshakeStream,
+        inbox: Inbox,
         options: FirehoseOptions,
     ) -> None:
         self._upstream = upstream
         self._websocket = websocket
         self._stream = stream
         self._options = options
-        self.inbox = Inbox(options.buffer_bytes)
+        self.inbox = inbox
         # Whoever uses the connection does so within this scope; `fail` cancels it and leaves the reason in
         # `failure`.
         self.alive = trio.CancelScope()
@@ -76,6 +78,7 @@ class Connection:
 
     async def aclose(self, code: int, reason: str) -> None:
         """Tell the peer why and close; after `close_timeout` without its answer, close anyway."""
+        self.inbox.stop()
         with trio.CancelScope(shield=True):
             with trio.move_on_after(self._options.close_timeout):
                 if code in (PROTOCOL_ERROR, INVALID_DATA):
@@ -135,13 +138,19 @@ async def open_connection(
     Raises ConnectionLost or UpstreamRefused if there is no connection to be had, with the cause in words.
     """
     with trio.move_on_after(options.connect_timeout) as connecting:
-        transport = HandshakeStream(await connect(upstream, options))
+        socket = await connect(upstream, options)
     if connecting.cancelled_caught:
         raise ConnectionLost(f"{upstream.key}: no connection within {options.connect_timeout:g} s")
+    inbox = Inbox(options.buffer_bytes)
+    transport = (
+        DeframingStream(socket, upstream, inbox, options.read_bytes)
+        if options.fast_path
+        else HandshakeStream(socket)
+    )
     try:
         async with trio.open_nursery() as nursery:
             websocket = await _handshake(nursery, upstream, cursor, transport, options)
-            connection = Connection(upstream, websocket, transport, options)
+            connection = Connection(upstream, websocket, transport, inbox, options)
             nursery.start_soon(connection.pump)
             code, reason = NORMAL_CLOSURE, ""
             try:

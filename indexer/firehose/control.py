@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from indexer._fastpath.cbor import TOLERATE_ALL, decode_at
+from indexer.errors import FrameError
+
 # Complete headers {op: 1, t: "#..."} of the data frames, in DAG-CBOR's only order: `t` before `op`.
 _DATA_HEADERS = tuple(
     b"\xa2atg#commitbop\x01".replace(b"g#commit", bytes([0x60 + len(kind)]) + kind)
@@ -16,6 +19,7 @@ _DATA_HEADERS = tuple(
 _COMMIT_HEADER = _DATA_HEADERS[0]
 
 _MAX_CONTROL_BYTES = 64 << 10
+_SHOWN_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,62 +52,25 @@ def read_control(frame: bytes) -> StreamInfo | StreamError | None:
     """The control frame that `frame` is; None if it is anything else, also if it does not decode
     (event-stream specification, "Framing": header {op, t} and payload {name, message} or {error,
     message})."""
-    try:
-        header, offset = _read_map(frame, 0)
-        if header.get("op") == 1 and header.get("t") == "#info":
-            payload, _ = _read_map(frame, offset)
-            return StreamInfo(_text(payload, "name"), _text(payload, "message"))
-        if header.get("op") == -1:
-            payload, _ = _read_map(frame, offset)
-            return StreamError(_text(payload, "error"), _text(payload, "message"))
-    except (IndexError, ValueError):
-        return None
-    return None
-
-
-def _text(fields: dict[str, str | int], name: str) -> str:
-    value = fields.get(name, "")
-    return value[:500] if isinstance(value, str) else ""
-
-
-def _read_map(frame: bytes, offset: int) -> tuple[dict[str, str | int], int]:
-    """A CBOR map of texts and integers, the only values in control frames; anything else raises
-    ValueError."""
     if len(frame) > _MAX_CONTROL_BYTES:
-        raise ValueError("larger than any control frame")
-    major, count, offset = _read_head(frame, offset)
-    if major != 5:
-        raise ValueError("not a map")
-    fields: dict[str, str | int] = {}
-    for _ in range(count):
-        key, offset = _read_value(frame, offset)
-        value, offset = _read_value(frame, offset)
-        fields[str(key)] = value
-    return fields, offset
+        return None
+    try:
+        header, offset = decode_at(frame, 0, TOLERATE_ALL)
+        if not isinstance(header, dict) or (header.get("op"), header.get("t")) not in (
+            (1, "#info"),
+            (-1, None),
+        ):
+            return None
+        payload, _ = decode_at(frame, offset, TOLERATE_ALL)
+    except FrameError:
+        return None
+    if not isinstance(payload, dict):
+        return None
+    if header["op"] == 1:
+        return StreamInfo(_text(payload, "name"), _text(payload, "message"))
+    return StreamError(_text(payload, "error"), _text(payload, "message"))
 
 
-def _read_value(frame: bytes, offset: int) -> tuple[str | int, int]:
-    major, argument, offset = _read_head(frame, offset)
-    if major == 0:
-        return argument, offset
-    if major == 1:
-        return -1 - argument, offset
-    if major == 3:
-        if argument > len(frame) - offset:
-            raise ValueError("text runs past the end")
-        return frame[offset : offset + argument].decode(), offset + argument
-    raise ValueError("neither text nor integer")
-
-
-def _read_head(frame: bytes, offset: int) -> tuple[int, int, int]:
-    """Major type, argument and where the item's content begins (RFC 8949, 3)."""
-    initial = frame[offset]
-    major, short = initial >> 5, initial & 0x1F
-    if short < 24:
-        return major, short, offset + 1
-    if short > 27:
-        raise ValueError("indefinite or reserved length")
-    end = offset + 1 + (1 << (short - 24))
-    if end > len(frame):
-        raise ValueError("length runs past the end")
-    return major, int.from_bytes(frame[offset + 1 : end], "big"), end
+def _text(fields: dict[str, object], name: str) -> str:
+    value = fields.get(name)
+    return value[:_SHOWN_CHARACTERS] if isinstance(value, str) else ""

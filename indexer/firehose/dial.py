@@ -14,6 +14,7 @@ import trio
 
 from indexer.errors import ConnectionLost
 from indexer.firehose.options import FirehoseOptions
+from indexer.firehose.tls import TlsStream
 from indexer.firehose.upstream import Upstream
 
 
@@ -41,11 +42,15 @@ async def dial(upstream: Upstream, options: FirehoseOptions) -> trio.abc.Stream:
 
 async def start_tls(
     upstream: Upstream, stream: trio.SocketStream, options: FirehoseOptions
-) -> trio.SSLStream[trio.SocketStream]:
+) -> trio.abc.Stream:
     """TLS over a connected stream, its handshake done; raises ConnectionLost, with the stream closed, if that
     fails."""
     context = options.ssl_context or default_ssl_context()
-    secure = trio.SSLStream(stream, context, server_hostname=upstream.host, https_compatible=True)
+    secure: TlsStream | trio.SSLStream[trio.SocketStream] = (
+        TlsStream(stream, context, upstream.host, options.read_bytes)
+        if options.fast_path
+        else trio.SSLStream(stream, context, server_hostname=upstream.host, https_compatible=True)
+    )
     try:
         await secure.do_handshake()
     except trio.BrokenResourceError as error:

@@ -6,13 +6,17 @@ with another status than 101. Knows nothing of messages.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from email.utils import parsedate_to_datetime
 from time import time
+from typing import TypeVar
 
 import trio
 
 from indexer.errors import ConnectionLost, UpstreamError, UpstreamRefused
 from indexer.firehose.upstream import Upstream
+
+Received = TypeVar("Received", bound=bytes | bytearray | int)
 
 # So much of an answer is kept for an error message.
 _KEPT_BYTES = 8192
@@ -34,6 +38,8 @@ class HandshakeStream(trio.abc.Stream):
         self._head = bytearray()
         self.is_open = False
         self._receiving = False
+        # What came in before the connection was open.
+        self.received_bytes = 0
         # The peer hung up, or this side closed the stream.
         self.ended = trio.Event()
 
@@ -69,19 +75,25 @@ class HandshakeStream(trio.abc.Stream):
         await self._transport.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        data = await self._observed(self._transport.receive_some(max_bytes))
+        if not self.is_open:
+            self.received_bytes += len(data)
+            self._head += data[: _KEPT_BYTES - len(self._head)]
+        return data
+
+    async def _observed(self, receiving: Awaitable[Received]) -> Received:
+        """Await a reception from the transport; a false result or an error is the end of the stream."""
         self._receiving = True
         try:
-            data = await self._transport.receive_some(max_bytes)
+            received = await receiving
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self.ended.set()
             raise
         finally:
             self._receiving = False
-        if not data:
+        if not received:
             self.ended.set()
-        elif not self.is_open:
-            self._head += data[: _KEPT_BYTES - len(self._head)]
-        return data
+        return received
 
     async def drain(self) -> None:
         """Read and forget until the peer hangs up; where another task is reading, wait for it to see that."""

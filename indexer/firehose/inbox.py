@@ -21,6 +21,7 @@ class Inbox:
         self._lists: deque[list[bytes]] = deque()
         self._sizes: deque[int] = deque()
         self._end: Exception | None = None
+        self._stopped = False
         self._arrival = trio.Event()
         self._room = trio.Event()
         self.waiting_bytes = 0
@@ -28,11 +29,21 @@ class Inbox:
 
     def put(self, messages: list[bytes], size: int) -> None:
         """Append messages of `size` bytes in all. The list belongs to the inbox from now on."""
+        if self._stopped:
+            return
         self._lists.append(messages)
         self._sizes.append(size)
         self.waiting_bytes += size
         self.waiting_frames += len(messages)
         self._arrival.set()
+
+    def stop(self) -> None:
+        """Nothing is taken any more: forget what waits and what comes, so that the writer never waits."""
+        self._stopped = True
+        self._lists.clear()
+        self._sizes.clear()
+        self.waiting_bytes = self.waiting_frames = 0
+        self._room.set()
 
     @property
     def full(self) -> bool:

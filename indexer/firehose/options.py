@@ -24,7 +24,7 @@ class FirehoseOptions:
     """
 
     # Deframe data messages in Cython below trio-websocket; False leaves everything to trio-websocket.
-    fast_path: bool = False
+    fast_path: bool = True
     # Upper bounds of one FrameBatch: it is handed over as soon as one of them is reached ...
     batch_frames: int = 4096
     batch_bytes: int = 16 << 20

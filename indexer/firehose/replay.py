@@ -30,9 +30,9 @@ async def replay_file(
     """Send all frames of the file at `path`, as fast as they are taken, then close `send`; returns how many
     they were.
 
-    The batches' upstream is `file:` and the path. `progress` is called with the bytes read and the size of the
-    file. Raises FileFormatError after the frames before the fault were sent. Ends early if the receiver closes
-    its end.
+    The batches' upstream is `file:` and the path. `progress` is called with the bytes read and the size of
+    the file. Raises FileFormatError after the frames before the fault were sent. Ends early if the receiver
+    closes its end.
     """
     total = 0
     async with send:

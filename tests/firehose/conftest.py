@@ -57,7 +57,7 @@ def server_context(certificate: Path) -> ssl.SSLContext:
     return context
 
 
-@pytest.fixture(params=["plain-ws", "plain-wss"])
+@pytest.fixture(params=["fast-ws", "fast-wss", "plain-ws", "plain-wss"])
 def transport(request: pytest.FixtureRequest, certificate: Path, server_context: ssl.SSLContext) -> Transport:
     path, scheme = request.param.split("-")
     options = FirehoseOptions(
