@@ -240,6 +240,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             check=_all(_is_did),
         ),
     ] = ()
+    labelers: Annotated[
+        tuple[str, ...],
+        Option(
+            "api",
+            "labelers whose labels apply to requests that choose none",
+            expected="a list of DIDs",
+            check=_all(_is_did),
+        ),
+    ] = ()
     admin_password: Annotated[
         str | None,
         Option("api", "password of the admin endpoints, which are closed while it is unset", secret=True),

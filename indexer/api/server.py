@@ -1,0 +1,97 @@
+"""The API's web server: Granian with N worker processes, each with its own connections to Postgres and Redis.
+
+Owns start-up and shutdown of workers and the passage between Granian's RSGI and the application. Everything in a
+worker runs on one asyncio loop (uvloop).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+
+from granian.constants import Interfaces, Loops
+from granian.log import LogLevels
+from granian.server import Server as Granian
+
+from indexer.api.application import Application, Request
+from indexer.api.auth import Authenticator, audiences_of
+from indexer.api.services import open_services
+from indexer.config import Settings
+from indexer.sync.account_keys import AccountKeys
+from indexer.sync.identity import IdentityResolver, IdentitySettings
+
+
+class Worker:
+    """One process's RSGI application. Granian calls `__rsgi_init__` once, then the instance per request."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._application: Application | None = None
+        self._opening: asyncio.Task[Application] | None = None
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._opening = loop.create_task(self._open())
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.run_until_complete(self._stack.aclose())
+
+    async def _open(self) -> Application:
+        self._application = await open_application(self._settings, self._stack)
+        return self._application
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        application = self._application
+        if application is None:
+            assert self._opening is not None
+            application = await asyncio.shield(self._opening)
+        body = b""
+        if scope.method not in ("GET", "HEAD", "OPTIONS"):
+            body = await protocol()
+        headers = dict(scope.headers.items())
+        response = await application.answer(
+            Request(scope.method, scope.path, scope.query_string, headers, body)
+        )
+        protocol.response_bytes(
+            response.status, list(response.headers.items()), b"" if scope.method == "HEAD" else response.body
+        )
+
+
+async def open_application(settings: Settings, stack: AsyncExitStack) -> Application:
+    """An application with its connections open; `stack` closes them."""
+    services = await stack.enter_async_context(open_services(settings))
+    resolver = await stack.enter_async_context(IdentityResolver(_identity_settings(settings)))
+    authenticator = Authenticator(
+        AccountKeys(resolver, services.signing_key),
+        audiences=audiences_of(settings.effective_service_did, with_fragment=False),
+        admin_passwords=[settings.admin_password] if settings.admin_password else [],
+    )
+    return Application(services, authenticator)
+
+
+def _identity_settings(settings: Settings) -> IdentitySettings:
+    return IdentitySettings(plc_url=settings.plc_url, handle_resolver_url=settings.handle_resolver_url)
+
+
+def run_api(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM; then finish the requests under way. The settings name Postgres' address."""
+    server = Granian(
+        "indexer-api",
+        address=settings.api_host,
+        port=settings.api_port,
+        interface=Interfaces.RSGI,
+        workers=settings.api_workers or os.cpu_count() or 1,
+        loop=Loops.uvloop,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        backpressure=512,
+    )
+    server.serve(target_loader=partial(load_worker, settings), wrap_loader=False)
+
+
+def load_worker(settings: Settings, *_: Any) -> Any:
+    """In a worker process: the RSGI application."""
+    return Worker(settings)

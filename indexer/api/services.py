@@ -1,0 +1,46 @@
+"""What a worker holds for answering requests, opened at its start and closed at its end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from indexer.config import Settings
+from indexer.errors import ConfigError
+from indexer.hydration.hydrator import Hydrator
+from indexer.hydration.links import Links
+from indexer.store.reads.database import Database
+from indexer.store.reads.feeds import Feeds
+from indexer.store.reads.keys import KeyBook
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Reads, by subject. Nothing in here knows HTTP."""
+
+    settings: Settings
+    database: Database
+    keys: KeyBook
+    hydrator: Hydrator
+    feeds: Feeds
+
+    async def signing_key(self, did: str) -> bytes | None:
+        """The stored signing key of an account, None if it is not known."""
+        row = await self.database.row("signing_key", did)
+        return None if row is None else row["signing_key"]
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Services with their connections open. Raises StoreError where Postgres cannot be reached."""
+    if settings.postgres_url is None:
+        raise ConfigError("the API needs postgres_url: expected a URL, got none")
+    database = await Database.connect(settings.postgres_url, connections=settings.postgres_connections)
+    try:
+        keys = KeyBook(database)
+        links = Links(settings.image_cdn_url, settings.video_cdn_url)
+        hydrator = Hydrator(database, keys, links, settings.trusted_verifiers)
+        yield Services(settings, database, keys, hydrator, Feeds(database, keys))
+    finally:
+        await database.close()

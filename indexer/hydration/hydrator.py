@@ -1,0 +1,368 @@
+"""Reads what a page needs, each kind of thing once.
+
+The order is always the same: posts (with what surrounds them, in one question), then, at once, the accounts, blocks
+between third parties, embedded records and labels that these posts name, then the few things that only the answers
+reveal (lists through which somebody is muted or blocked, the accounts of verifiers).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from indexer.hydration.links import Links
+from indexer.hydration.state import (
+    Actor,
+    Asker,
+    Label,
+    ListState,
+    Post,
+    ProfileDetail,
+    Record,
+    State,
+    Verification,
+    list_keys,
+)
+from indexer.records.collections import GENERATOR, LABELER_SERVICE, LIST, NSIDS, STARTER_PACK
+from indexer.store.reads.database import Database
+from indexer.store.reads.feeds import FeedItem
+from indexer.store.reads.keys import Key, KeyBook, RecordKey, split_uri
+
+#: Collections whose records are embedded in posts beside posts themselves.
+_EMBEDDED = frozenset({GENERATOR, LIST, LABELER_SERVICE, STARTER_PACK})
+
+#: Collections that are liked like posts; their likes are counted under an interned key.
+_LIKED = frozenset({GENERATOR, LIST, LABELER_SERVICE})
+
+
+class Hydrator:
+    """One per API worker. `trusted_verifiers`: DIDs whose verification records count."""
+
+    def __init__(
+        self, database: Database, keys: KeyBook, links: Links, trusted_verifiers: Sequence[str] = ()
+    ) -> None:
+        self.database = database
+        self.keys = keys
+        self.links = links
+        self._trusted_dids = tuple(trusted_verifiers)
+
+    def state(self, asker: Asker) -> State:
+        return State(asker, self.keys, self.links)
+
+    # --- posts ---------------------------------------------------------------------------------------------------
+
+    async def posts(
+        self, asker: Asker, keys: Iterable[Key], *, parents: bool = False, actors: Iterable[int] = ()
+    ) -> State:
+        """State for showing these posts; with `parents` also those that they reply to, as feeds show them.
+
+        `actors`: accounts to be read along (reposters, a list's owner, ...).
+        """
+        state = self.state(asker)
+        wanted = set(keys)
+        if wanted:
+            ordered = list(wanted)
+            rows = await self.database.rows(
+                "posts", [key for key, _ in ordered], [actor for _, actor in ordered], asker.viewer, parents
+            )
+            for row in rows:
+                post = Post(*row)
+                state.posts[post.key] = post
+        await self._around_posts(state, set(actors), parents)
+        return state
+
+    async def feed(self, asker: Asker, items: Iterable[FeedItem], *, actors: Iterable[int] = ()) -> State:
+        """State for showing posts and reposts in a feed: with what they reply to, and who reposted them."""
+        items = list(items)
+        keys = (item.post for item in items)
+        reposters = [item.repost[1] for item in items if item.repost is not None]
+        await self.keys.learn_rare(item.repost[0] for item in items if item.repost is not None)
+        return await self.posts(asker, keys, parents=True, actors=[*reposters, *actors])
+
+    async def _around_posts(self, state: State, actors: set[int], parents: bool) -> None:
+        embedded: set[str] = set()
+        negative: set[int] = set()
+        for post in state.posts.values():
+            actors.add(post.actor)
+            if post.parent_actor is not None:
+                actors.add(post.parent_actor)
+            if post.root_actor is not None:
+                actors.add(post.root_actor)
+            if post.quote_actor is not None:
+                actors.add(post.quote_actor)
+            elif post.embeds_record:
+                uri = embedded_uri(post.record.value())
+                if uri is not None:
+                    embedded.add(uri)
+            if post.threadgate is not None and b"#listRule" in post.threadgate:
+                embedded.update(gate_lists(post.threadgate_record.value()))
+            for key in (post.rkey, post.viewer_like, post.viewer_repost):
+                if key is not None and key < 0:
+                    negative.add(key)
+        uris = await self.keys.keys_of_uris(embedded)
+        state.uris.update(uris)
+        records = {key for key in uris.values() if key[0] in _EMBEDDED}
+        actors.update(actor for _, _, actor in uris.values())
+        pairs = {
+            (min(post.actor, other), max(post.actor, other))
+            for post in state.posts.values()
+            for other in self._third_parties(state, post)
+            if other != post.actor
+        }
+        await asyncio.gather(
+            self._read_actors(state, actors),
+            self._read_pairs(state, pairs),
+            self._read_records(state, records),
+            self.keys.learn_rare(negative),
+        )
+        await self._read_revealed(state)
+        await self._read_labels(state, [state.post_uri(key) for key in state.posts])
+
+    @staticmethod
+    def _third_parties(state: State, post: Post) -> Iterable[int]:
+        if post.parent_actor is not None:
+            yield post.parent_actor
+        if post.root_actor is not None:
+            yield post.root_actor
+        if post.quote_actor is not None:
+            yield post.quote_actor
+        elif state.uris and post.embeds_record:
+            key = state.uris.get(embedded_uri(post.record.value()) or "")
+            if key is not None:
+                yield key[2]
+
+    # --- accounts ------------------------------------------------------------------------------------------------
+
+    async def profiles(self, asker: Asker, actors: Iterable[int]) -> State:
+        """State for showing these accounts as profileView or profileViewBasic."""
+        state = self.state(asker)
+        await self.add_profiles(state, actors)
+        return state
+
+    async def add_profiles(self, state: State, actors: Iterable[int]) -> None:
+        """The same into a state that already holds other things."""
+        await self._read_actors(state, set(actors))
+        await self._read_revealed(state)
+        await self._read_labels(state, [])
+
+    async def profiles_detailed(self, asker: Asker, actors: Iterable[int]) -> State:
+        """State for profileViewDetailed: counts, known followers and subscriptions besides."""
+        state = self.state(asker)
+        wanted = list(dict.fromkeys(actors))
+        details = await self.database.rows("profile_details", wanted, asker.viewer)
+        others = set(wanted)
+        pairs: set[tuple[int, int]] = set()
+        for row in details:
+            detail = ProfileDetail(
+                row["actor"],
+                row["followers"],
+                row["follows"],
+                row["posts"],
+                row["lists"],
+                row["feeds"],
+                row["starter_packs"],
+                row["known_followers_count"] or 0,
+                row["known_followers"] or [],
+                (row["subscribed_posts"], row["subscribed_replies"])
+                if row["subscribed_posts"] is not None
+                else None,
+            )
+            state.details[detail.actor] = detail
+            others.update(detail.known_followers)
+            pairs.update(
+                (min(detail.actor, known), max(detail.actor, known)) for known in detail.known_followers
+            )
+        await asyncio.gather(self._read_actors(state, others), self._read_pairs(state, pairs))
+        packs: set[str] = set()
+        for actor in wanted:
+            profile = state.actors[actor].profile if actor in state.actors else None
+            if profile is not None and b"joinedViaStarterPack" in profile.record:
+                via = profile.value().get("joinedViaStarterPack")
+                if isinstance(via, dict) and isinstance(via.get("uri"), str):
+                    packs.add(via["uri"])
+        if packs:
+            await self._add_uris(state, packs)
+        await self._read_revealed(state)
+        await self._read_labels(state, [])
+        return state
+
+    async def _read_actors(self, state: State, actors: set[int]) -> None:
+        wanted = [actor for actor in actors if actor not in state.actors]
+        if not wanted:
+            return
+        rows = await self.database.rows("actors", wanted, state.viewer)
+        negative: set[int] = set()
+        for row in rows:
+            actor = Actor(*row)
+            state.actors[actor.id] = actor
+            self.keys.remember(actor.did, actor.id)
+            for key in (actor.blocking, actor.blocked_by, actor.following, actor.followed_by):
+                if key is not None and key < 0:
+                    negative.add(key)
+        await self.keys.learn_rare(negative)
+        if self._trusted_dids:
+            await self._read_verifications(state, wanted)
+
+    async def _read_verifications(self, state: State, actors: list[int]) -> None:
+        trusted = await self.keys.ids_of_dids(self._trusted_dids)
+        state.trusted_verifiers = frozenset(trusted.values())
+        rows = await self.database.rows("verifications", actors, list(trusted.values()))
+        await self.keys.learn_rare(row["key"] for row in rows)
+        for row in rows:
+            verification = Verification(*row)
+            state.verifications.setdefault(verification.subject, []).append(verification)
+
+    # --- blocks between third parties ------------------------------------------------------------------------------
+
+    async def add_pairs(self, state: State, pairs: Iterable[tuple[int, int]]) -> None:
+        """Whether the two accounts of each pair block each other, directly or by a moderation list."""
+        await self._read_pairs(state, {(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})
+        await self._read_revealed(state)
+
+    async def _read_pairs(self, state: State, pairs: set[tuple[int, int]]) -> None:
+        wanted = [pair for pair in pairs if pair not in state.pair_blocks]
+        if not wanted:
+            return
+        rows = await self.database.rows(
+            "blocks_between", [one for one, _ in wanted], [other for _, other in wanted]
+        )
+        for row in rows:
+            state.pair_blocks[(row["a"], row["b"])] = (row["direct"], row["lists"])
+
+    # --- records of other kinds --------------------------------------------------------------------------------------
+
+    async def records(self, asker: Asker, keys: Iterable[RecordKey], actors: Iterable[int] = ()) -> State:
+        """State for showing generators, lists, starter packs (basic) and labelers, with their creators."""
+        state = self.state(asker)
+        await self.add_records(state, keys, actors)
+        return state
+
+    async def add_records(self, state: State, keys: Iterable[RecordKey], actors: Iterable[int] = ()) -> None:
+        """The same into a state that already holds other things."""
+        wanted = set(keys)
+        await asyncio.gather(
+            self._read_records(state, wanted),
+            self._read_actors(state, {actor for _, _, actor in wanted} | set(actors)),
+        )
+        await self._read_revealed(state)
+        await self._read_labels(state, [])
+
+    async def _add_uris(self, state: State, uris: set[str]) -> None:
+        found = await self.keys.keys_of_uris(uris)
+        state.uris.update(found)
+        wanted = {key for key in found.values() if key[0] in _EMBEDDED}
+        await asyncio.gather(
+            self._read_records(state, wanted),
+            self._read_actors(state, {actor for _, _, actor in wanted}),
+        )
+
+    async def _read_records(self, state: State, keys: set[RecordKey]) -> None:
+        wanted = [key for key in keys if key not in state.records]
+        if not wanted:
+            return
+        await self.keys.learn_rare(key for _, key, _ in wanted)
+        like_keys = await self._like_keys(wanted)
+        lists = [(key, actor) for kind, key, actor in wanted if kind == LIST]
+        packs = [(key, actor) for kind, key, actor in wanted if kind == STARTER_PACK]
+        rows, _, _ = await asyncio.gather(
+            self.database.rows(
+                "records",
+                [kind for kind, _, _ in wanted],
+                [key for _, key, _ in wanted],
+                [actor for _, _, actor in wanted],
+                [like_keys.get(key) for key in wanted],
+                state.viewer,
+            ),
+            self._read_list_states(state, lists),
+            self._read_pack_joins(state, packs),
+        )
+        await self.keys.learn_rare(row["viewer_like"] for row in rows if row["viewer_like"] is not None)
+        for row in rows:
+            record = Record(*row)
+            state.records[(record.kind, record.key, record.actor)] = record
+
+    async def _like_keys(self, keys: list[RecordKey]) -> dict[RecordKey, int]:
+        """The key under which likes of these records name them: that of a post would stand for a post."""
+        paths = {key: f"{NSIDS[key[0]]}/{self.keys.rkey(key[1])}" for key in keys if key[0] in _LIKED}
+        rare = await self.keys.rare_keys(set(paths.values()))
+        return {key: rare[path] for key, path in paths.items() if path in rare}
+
+    async def _read_list_states(self, state: State, lists: list[Key]) -> None:
+        if not lists:
+            return
+        rows = await self.database.rows(
+            "list_states", [key for key, _ in lists], [actor for _, actor in lists], state.viewer
+        )
+        await self.keys.learn_rare(row["blocked"] for row in rows if row["blocked"] is not None)
+        for row in rows:
+            found = ListState(*row)
+            state.lists[(found.key, found.actor)] = found
+
+    async def _read_pack_joins(self, state: State, packs: list[Key]) -> None:
+        if not packs:
+            return
+        rows = await self.database.rows(
+            "pack_joins", [key for key, _ in packs], [actor for _, actor in packs]
+        )
+        for row in rows:
+            state.pack_joins[(row["key"], row["actor"])] = (row["all_time"], row["week"])
+
+    # --- what only the answers reveal --------------------------------------------------------------------------------
+
+    async def _read_revealed(self, state: State) -> None:
+        """Lists through which relations and blocks hold, and the accounts that verified others."""
+        lists: set[RecordKey] = set()
+        for actor in state.actors.values():
+            for flat in (actor.muted_by_lists, actor.blocking_by_lists, actor.blocked_by_lists):
+                lists.update((LIST, *key) for key in list_keys(flat))
+        for _, flat in state.pair_blocks.values():
+            lists.update((LIST, *key) for key in list_keys(flat))
+        actors = {actor for _, _, actor in lists}
+        for verifications in state.verifications.values():
+            actors.update(verification.issuer for verification in verifications)
+        await asyncio.gather(self._read_records(state, lists), self._read_actors(state, actors))
+
+    async def _read_labels(self, state: State, uris: list[str]) -> None:
+        if not state.asker.labelers:
+            return
+        subjects = list(uris)
+        for actor in state.actors.values():
+            subjects += (
+                actor.did,
+                f"at://{actor.did}/app.bsky.actor.profile/self",
+                f"at://{actor.did}/app.bsky.actor.status/self",
+            )
+        for kind, key, owner in state.records:
+            if owner in state.actors:
+                subjects.append(state.uri(kind, key, owner))
+        rows = await self.database.rows("labels", subjects, list(state.asker.labelers))
+        for row in rows:
+            label = Label(row["src"], row["uri"], row["cid"], row["val"], row["cts"], row["exp"])
+            state.labels.setdefault(label.uri, []).append(label)
+
+
+def embedded_uri(record: dict[str, Any]) -> str | None:
+    """The AT-URI of the record that a post's record embeds, alone or beside media."""
+    embed = record.get("embed")
+    if not isinstance(embed, dict):
+        return None
+    kind = embed.get("$type")
+    if kind == "app.bsky.embed.recordWithMedia":
+        embed = embed.get("record")
+    elif kind != "app.bsky.embed.record":
+        return None
+    reference = embed.get("record") if isinstance(embed, dict) else None
+    uri = reference.get("uri") if isinstance(reference, dict) else None
+    return uri if isinstance(uri, str) and split_uri(uri) is not None else None
+
+
+def gate_lists(gate: dict[str, Any]) -> list[str]:
+    """The AT-URIs of the lists whose members a threadgate lets reply."""
+    return [
+        rule["list"]
+        for rule in gate.get("allow") or ()
+        if isinstance(rule, dict)
+        and rule.get("$type") == "app.bsky.feed.threadgate#listRule"
+        and "list" in rule
+    ]

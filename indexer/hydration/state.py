@@ -1,0 +1,365 @@
+"""What one request has read: rows by compact key, with the parts of records that rules and views look at.
+
+Owns the shapes that cross from hydration to rules and views. Rows are built from the columns of the .sql files in the
+order that they stand there (a test holds both together). Nothing in here reads anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import orjson
+
+from indexer.hydration.encoding import record_json
+from indexer.hydration.links import Links
+from indexer.records.collections import POST
+from indexer.store.reads.feeds import FeedItem
+from indexer.store.reads.keys import Key, KeyBook, RecordKey, split_uri
+from indexer.store.reads.spelling import cid_text
+
+Json = dict[str, Any]
+
+__all__ = [
+    "Actor",
+    "Asker",
+    "Edge",
+    "FeedItem",
+    "Json",
+    "Key",
+    "Label",
+    "ListState",
+    "Post",
+    "ProfileDetail",
+    "Record",
+    "RecordKey",
+    "State",
+    "Stored",
+    "Verification",
+    "list_keys",
+    "split_uri",
+]
+
+
+class Stored(msgspec.Struct, gc=False):
+    """A record's bytes, converted when first looked at."""
+
+    record: bytes
+    _json: bytes | None = None
+    _value: Json | None = None
+
+    def json(self) -> orjson.Fragment:
+        """The record for an answer, verbatim."""
+        if self._json is None:
+            self._json = record_json(self.record)
+        return orjson.Fragment(self._json)
+
+    def value(self) -> Json:
+        """The record for rules and views to look into, in JSON form."""
+        if self._value is None:
+            if self._json is None:
+                self._json = record_json(self.record)
+            self._value = orjson.loads(self._json)
+        assert self._value is not None
+        return self._value
+
+
+class Actor(msgspec.Struct, gc=False):
+    """An account as `actors.sql` gives it."""
+
+    id: int
+    did: str
+    handle: str | None
+    status: int
+    takedown_ref: str | None
+    indexed_at: int | None
+    profile_cid: bytes | None
+    profile_created_at: int | None
+    profile_indexed_at: int | None
+    profile_record: bytes | None
+    is_labeler: bool
+    notification_declaration: bytes | None
+    chat_declaration: bytes | None
+    status_cid: bytes | None
+    status_created_at: int | None
+    status_indexed_at: int | None
+    status_record: bytes | None
+    muted: bool | None
+    muted_only_reposts: bool | None
+    muted_only_quotes: bool | None
+    muted_by_lists: list[int] | None
+    blocking: int | None
+    blocked_by: int | None
+    blocking_by_lists: list[int] | None
+    blocked_by_lists: list[int] | None
+    following: int | None
+    followed_by: int | None
+    _profile: Stored | None = None
+
+    @property
+    def profile(self) -> Stored | None:
+        """The profile record, if the account has one."""
+        if self._profile is None and self.profile_record is not None:
+            self._profile = Stored(self.profile_record)
+        return self._profile
+
+    @property
+    def related(self) -> bool:
+        """Whether the viewer's relation was read: there is a viewer and it is somebody else."""
+        return self.muted is not None
+
+
+class Post(msgspec.Struct, gc=False):
+    """A post as `posts.sql` gives it."""
+
+    rkey: int
+    actor: int
+    sort_at: int
+    indexed_at: int
+    parent_key: int | None
+    parent_actor: int | None
+    root_key: int | None
+    root_actor: int | None
+    quote_key: int | None
+    quote_actor: int | None
+    flags: int
+    cid_digest: bytes
+    record_bytes: bytes
+    likes: int
+    reposts: int
+    replies: int
+    quotes: int
+    bookmarks: int
+    threadgate_cid: bytes | None
+    threadgate: bytes | None
+    postgate: bytes | None
+    viewer_like: int | None
+    viewer_repost: int | None
+    viewer_bookmarked: bool
+    viewer_thread_muted: bool
+    _record: Stored | None = None
+    _threadgate: Stored | None = None
+    _postgate: Stored | None = None
+
+    @property
+    def key(self) -> Key:
+        return (self.rkey, self.actor)
+
+    @property
+    def parent(self) -> Key | None:
+        """The key of the post that this one replies to."""
+        if self.parent_key is None or self.parent_actor is None:
+            return None
+        return (self.parent_key, self.parent_actor)
+
+    @property
+    def root(self) -> Key:
+        """The key of the thread's first post: its own if it replies to nothing."""
+        if self.root_key is None or self.root_actor is None:
+            return self.key
+        return (self.root_key, self.root_actor)
+
+    @property
+    def quote(self) -> Key | None:
+        """The key of the post that this one embeds."""
+        if self.quote_key is None or self.quote_actor is None:
+            return None
+        return (self.quote_key, self.quote_actor)
+
+    @property
+    def record(self) -> Stored:
+        if self._record is None:
+            self._record = Stored(self.record_bytes)
+        return self._record
+
+    @property
+    def threadgate_record(self) -> Stored:
+        """The gate that the post's author put on the thread; only where `threadgate` is not None."""
+        if self._threadgate is None:
+            assert self.threadgate is not None
+            self._threadgate = Stored(self.threadgate)
+        return self._threadgate
+
+    @property
+    def postgate_record(self) -> Stored:
+        """The gate on quoting this post; only where `postgate` is not None."""
+        if self._postgate is None:
+            assert self.postgate is not None
+            self._postgate = Stored(self.postgate)
+        return self._postgate
+
+    # What a record may hold is looked for in its bytes first: most posts have none of it and need no decoding.
+
+    @property
+    def has_embed(self) -> bool:
+        return b"app.bsky.embed." in self.record_bytes
+
+    @property
+    def embeds_record(self) -> bool:
+        return b"app.bsky.embed.record" in self.record_bytes
+
+    @property
+    def may_label_itself(self) -> bool:
+        return b"#selfLabels" in self.record_bytes
+
+    @property
+    def cid(self) -> str:
+        return cid_text(self.cid_digest)
+
+
+class Record(msgspec.Struct, gc=False):
+    """A generator, list, starter pack, labeler, ... as `records.sql` gives it."""
+
+    kind: int
+    key: int
+    actor: int
+    cid_digest: bytes
+    created_at: int | None
+    indexed_at: int
+    record_bytes: bytes
+    likes: int
+    viewer_like: int | None
+    _record: Stored | None = None
+
+    @property
+    def record(self) -> Stored:
+        if self._record is None:
+            self._record = Stored(self.record_bytes)
+        return self._record
+
+    @property
+    def cid(self) -> str:
+        return cid_text(self.cid_digest)
+
+    @property
+    def sort_at(self) -> int:
+        return self.indexed_at if self.created_at is None else min(self.created_at, self.indexed_at)
+
+
+class ListState(msgspec.Struct, gc=False):
+    """A list's size and the viewer's standing to it as `list_states.sql` gives it."""
+
+    key: int
+    actor: int
+    items: int
+    muted: bool
+    blocked: int | None
+    viewer_listed: bool
+    opted_out: int | None = None
+
+
+class Edge(msgspec.Struct, gc=False):
+    """A like, repost, follow or block as a row: enough to spell its URI and to rebuild its record."""
+
+    rkey: int
+    actor: int
+    sort_at: int
+    cid: str
+    created_at_text: str = ""
+
+
+class ProfileDetail(msgspec.Struct, gc=False):
+    """What only a detailed profile shows."""
+
+    actor: int
+    followers: int
+    follows: int
+    posts: int
+    lists: int
+    feeds: int
+    starter_packs: int
+    known_followers_count: int = 0
+    known_followers: list[int] = []
+    subscription: tuple[bool, bool] | None = None
+
+
+class Verification(msgspec.Struct, gc=False):
+    """A trusted verifier's statement about an account."""
+
+    subject: int
+    issuer: int
+    key: int
+    handle: str
+    display_name: str
+    sort_at: int
+
+
+class Label(msgspec.Struct, gc=False):
+    """A labeler's statement about a URI or DID."""
+
+    src: str
+    uri: str
+    cid: str
+    val: str
+    cts: str
+    exp: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, and what they may and want to see."""
+
+    viewer: int | None = None  # the account's id
+    did: str | None = None
+    labelers: tuple[str, ...] = ()  # DIDs whose labels apply
+    redact: frozenset[str] = frozenset()  # of these, the ones that may take content down
+    include_takedowns: bool = False  # operators and the moderation service see what is taken down
+    skip_viewer_blocks: bool = False
+
+
+@dataclass(slots=True)
+class State:
+    """Everything that one request (or one page of it) has read, by compact key.
+
+    `spelling` writes keys as URIs (from memory; every key in here has been learned). A key that is absent was asked for
+    and is not there, or was never asked for: views treat both as not found.
+    """
+
+    asker: Asker
+    spelling: KeyBook
+    links: Links
+    actors: dict[int, Actor] = field(default_factory=dict)
+    posts: dict[Key, Post] = field(default_factory=dict)
+    records: dict[RecordKey, Record] = field(default_factory=dict)
+    lists: dict[Key, ListState] = field(default_factory=dict)
+    pack_joins: dict[Key, tuple[int, int]] = field(default_factory=dict)
+    reposts: dict[Key, Edge] = field(default_factory=dict)
+    likes: dict[Key, Edge] = field(default_factory=dict)
+    pair_blocks: dict[tuple[int, int], tuple[bool, list[int]]] = field(default_factory=dict)
+    labels: dict[str, list[Label]] = field(default_factory=dict)
+    verifications: dict[int, list[Verification]] = field(default_factory=dict)
+    trusted_verifiers: frozenset[int] = frozenset()
+    details: dict[int, ProfileDetail] = field(default_factory=dict)
+    uris: dict[str, RecordKey] = field(default_factory=dict)
+    root_likes: dict[Key, int] = field(default_factory=dict)
+    list_samples: dict[Key, list[tuple[int, int, bool]]] = field(default_factory=dict)
+    made: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def viewer(self) -> int | None:
+        return self.asker.viewer
+
+    def uri(self, collection: int, key: int, actor: int) -> str:
+        """The AT-URI of a record whose account was read."""
+        return f"at://{self.actors[actor].did}/{self.spelling.path(collection, key)}"
+
+    def post_uri(self, key: Key) -> str:
+        return self.uri(POST, *key)
+
+    def did(self, actor: int) -> str:
+        """The DID of an account that was read."""
+        return self.actors[actor].did
+
+    def block_between(self, one: int, other: int) -> tuple[bool, list[int]]:
+        """(blocked directly, lists that block) between two accounts whose pair was asked for."""
+        if one == other:
+            return (False, [])
+        return self.pair_blocks.get((min(one, other), max(one, other)), (False, []))
+
+
+def list_keys(flat: list[int] | None) -> Iterator[Key]:
+    """The (key, actor) pairs of a flat array column."""
+    if flat:
+        yield from zip(flat[::2], flat[1::2], strict=True)

@@ -1,0 +1,88 @@
+"""A worker's connections to Postgres, with its questions loaded from the .sql files beside this module.
+
+Owns the pool and the count of questions asked (so that a test can prove that a page costs the same number of them
+whatever its size). Refuses to know what any question means.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from contextvars import ContextVar
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from indexer.errors import StoreError
+
+Row: TypeAlias = asyncpg.Record
+
+#: When set, counts the statements that the current request asked, by name. Tests hang a Counter here.
+asked: ContextVar[Counter[str] | None] = ContextVar("asked", default=None)
+
+
+@cache
+def statements() -> Mapping[str, str]:
+    """Every .sql file of this package: name without suffix -> text."""
+    found = {}
+    for entry in files(__package__).iterdir():
+        if entry.name.endswith(".sql"):
+            found[entry.name.removesuffix(".sql")] = entry.read_text()
+    return MappingProxyType(found)
+
+
+class Database:
+    """The pool of one API worker. Every method raises StoreError when Postgres cannot be reached."""
+
+    def __init__(self, pool: asyncpg.Pool[Row], timeout: float) -> None:
+        self._pool = pool
+        self._timeout = timeout
+        self._statements = statements()
+
+    @classmethod
+    async def connect(cls, url: str, *, connections: int = 8, timeout: float = 30.0) -> Database:
+        """Open a pool to `url` (a postgresql:// URL); `timeout` in seconds bounds every question."""
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=connections,
+                command_timeout=timeout,
+                # Every question here is a handful of index probes: a parallel or hash plan chosen from stale
+                # statistics is the only way for one to become slow, and JIT never pays for itself.
+                server_settings={"jit": "off", "max_parallel_workers_per_gather": "0"},
+            )
+        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+            raise StoreError(f"Postgres cannot be reached for reading: {error}") from error
+        return cls(pool, timeout)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def rows(self, name: str, *arguments: Any) -> list[Row]:
+        """Every row that the statement `name` (a .sql file's name) gives for these arguments."""
+        counter = asked.get()
+        if counter is not None:
+            counter[name] += 1
+        try:
+            async with self._pool.acquire() as connection:
+                return await connection.fetch(self._statements[name], *arguments)
+        except (
+            OSError,
+            asyncpg.InterfaceError,
+            asyncpg.PostgresConnectionError,
+            TimeoutError,
+        ) as error:
+            raise StoreError(f"Postgres could not answer {name}: {error!r}") from error
+
+    async def row(self, name: str, *arguments: Any) -> Row | None:
+        """The first row of `name`, or None."""
+        rows = await self.rows(name, *arguments)
+        return rows[0] if rows else None
+
+    async def execute(self, name: str, *arguments: Any) -> None:
+        """Run a statement of private state (mutes, bookmarks, ...) that gives no rows."""
+        await self.rows(name, *arguments)

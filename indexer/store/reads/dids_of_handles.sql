@@ -1,0 +1,1 @@
+SELECT handle, did FROM actor WHERE handle = ANY ($1::text[]);

@@ -1,0 +1,1 @@
+SELECT did, id FROM actor WHERE did = ANY ($1::text[]);

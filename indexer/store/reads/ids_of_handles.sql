@@ -1,0 +1,1 @@
+SELECT handle, id FROM actor WHERE handle = ANY ($1::text[]);

@@ -1,0 +1,19 @@
+-- Counts of accounts, those of the viewer's follows who follow them (at most 5, and how many), and the viewer's
+-- subscription to their posts.
+-- $1 ids bigint[], $2 viewer bigint or null
+SELECT a.id AS actor,
+    coalesce(c.followers, 0) AS followers, coalesce(c.follows, 0) AS follows, coalesce(c.posts, 0) AS posts,
+    (SELECT count(*) FROM record r WHERE r.actor = a.id AND r.kind = 10) AS lists,
+    (SELECT count(*) FROM record r WHERE r.actor = a.id AND r.kind = 7) AS feeds,
+    (SELECT count(*) FROM record r WHERE r.actor = a.id AND r.kind = 13) AS starter_packs,
+    k.known_followers_count, k.known_followers,
+    s.post AS subscribed_posts, s.reply AS subscribed_replies
+FROM actor a
+LEFT JOIN actor_count c ON c.actor = a.id
+LEFT JOIN LATERAL (
+    SELECT count(*) AS known_followers_count, (array_agg(f.subject_actor ORDER BY f.subject_actor))[1:5] AS known_followers
+    FROM follow f
+    WHERE f.actor = $2 AND EXISTS (SELECT FROM follow g WHERE g.actor = f.subject_actor AND g.subject_actor = a.id)
+) AS k ON $2::bigint IS NOT NULL
+LEFT JOIN activity_subscription s ON s.actor = $2 AND s.subject_actor = a.id
+WHERE a.id = ANY ($1::bigint[]);

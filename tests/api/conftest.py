@@ -1,0 +1,141 @@
+"""The application of one API worker over a fresh database, and a client that signs its requests like a PDS."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import asyncpg
+import orjson
+import pytest
+from coincurve import PrivateKey
+
+from indexer.api.application import Application, Request, Response
+from indexer.api.auth import Authenticator, audiences_of
+from indexer.api.services import Services, open_services
+from indexer.config import Settings
+from tests.api.world import Account, World
+
+SERVICE = "did:web:appview.test"
+_SCHEMA = (Path(__file__).parents[2] / "indexer/store/migrations/0001_initial.sql").read_text()
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Workers of the API run on asyncio under uvloop."""
+    return ("asyncio", {"use_uvloop": True})
+
+
+@pytest.fixture
+async def world(postgres_url: str) -> AsyncIterator[World]:
+    """An empty world, in a migrated database."""
+    connection = await asyncpg.connect(postgres_url)
+    if await connection.fetchval("SELECT to_regclass('actor')") is None:
+        await connection.execute(_SCHEMA)
+    yield World(connection)
+    await connection.close()
+
+
+@pytest.fixture
+async def services(postgres_url: str, world: World) -> AsyncIterator[Services]:
+    settings = Settings(postgres_url=postgres_url, service_did=SERVICE)
+    async with open_services(settings) as opened:
+        yield opened
+
+
+@dataclass
+class Keys:
+    """Signing keys of the test's accounts, in the place of the store and the PLC directory."""
+
+    known: dict[str, PrivateKey] = field(default_factory=dict)
+
+    def of(self, did: str) -> PrivateKey:
+        return self.known.setdefault(did, PrivateKey())
+
+    async def signing_key(self, did: str, fragment: str, *, refresh: bool) -> bytes | None:
+        return b"\x01" + self.of(did).public_key.format()
+
+
+def part(value: object) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(value)).rstrip(b"=").decode()
+
+
+@dataclass
+class Client:
+    """Asks the application as one account or another."""
+
+    application: Application
+    keys: Keys
+
+    async def ask(
+        self,
+        nsid: str,
+        params: dict[str, Any] | None = None,
+        *,
+        viewer: Account | None = None,
+        headers: dict[str, str] | None = None,
+        body: object = None,
+    ) -> Response:
+        """The raw answer."""
+        query = urlencode(
+            {name: value for name, value in (params or {}).items() if value is not None}, doseq=True
+        )
+        given = dict(headers or {})
+        if viewer is not None:
+            given["authorization"] = f"Bearer {self.token(viewer.did, nsid)}"
+        data = b""
+        if body is not None:
+            data = orjson.dumps(body)
+            given["content-type"] = "application/json"
+        method = "GET" if body is None else "POST"
+        return await self.application.answer(Request(method, f"/xrpc/{nsid}", query, given, data))
+
+    def token(self, did: str, nsid: str) -> str:
+        now = int(time.time())
+        claims = {"iss": did, "aud": SERVICE, "lxm": nsid, "iat": now, "exp": now + 60}
+        signed = f"{part({'typ': 'JWT', 'alg': 'ES256K'})}.{part(claims)}"
+        signature = self.keys.of(did).sign_recoverable(signed.encode())[:64]
+        return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+    async def get(
+        self, nsid: str, params: dict[str, Any] | None = None, *, viewer: Account | None = None
+    ) -> dict[str, Any]:
+        """The answer's value; fails the test where it is not a success."""
+        response = await self.ask(nsid, params, viewer=viewer)
+        assert response.status == 200, (response.status, response.body)
+        value: dict[str, Any] = orjson.loads(response.body)
+        return value
+
+    async def error(
+        self, nsid: str, params: dict[str, Any] | None = None, *, viewer: Account | None = None
+    ) -> tuple[int, str]:
+        """(status, error name); fails the test on a success."""
+        response = await self.ask(nsid, params, viewer=viewer)
+        assert response.status >= 400, response.body
+        return response.status, orjson.loads(response.body)["error"]
+
+    async def walk(
+        self, nsid: str, params: dict[str, Any], items: str, *, viewer: Account | None = None
+    ) -> list[Any]:
+        """All pages' items."""
+        found: list[Any] = []
+        cursor = None
+        for _ in range(1000):
+            page = await self.get(nsid, {**params, "cursor": cursor}, viewer=viewer)
+            found += page[items]
+            cursor = page.get("cursor")
+            if cursor is None:
+                return found
+        raise AssertionError(f"{nsid} does not end")
+
+
+@pytest.fixture
+async def client(services: Services) -> Client:
+    keys = Keys()
+    authenticator = Authenticator(keys, audiences=audiences_of(SERVICE))
+    return Client(Application(services, authenticator), keys)

@@ -1,0 +1,116 @@
+"""getTimeline, getAuthorFeed, getPosts and profiles over rows as ingestion leaves them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from indexer.records.collections import LIKE, REPOST
+from indexer.store.reads.database import asked
+from tests.api.conftest import Client
+from tests.api.world import World
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_timeline_shows_followed_accounts_newest_first(world: World, client: Client) -> None:
+    ada = await world.account("ada", profile={"displayName": "Ada"})
+    bob = await world.account("bob", profile={"displayName": "Bob"})
+    eve = await world.account("eve", profile={})
+    await world.follow(ada, bob)
+    first = await world.post(bob, "first")
+    strange = await world.post(eve, "of a stranger")
+    second = await world.post(bob, "second", reply=first)
+    await world.edge(REPOST, bob, strange)
+    liked = await world.edge(LIKE, ada, first)
+
+    answer = await client.get("app.bsky.feed.getTimeline", viewer=ada)
+    feed = answer["feed"]
+    assert [item["post"]["record"]["text"] for item in feed] == ["of a stranger", "second", "first"]
+    assert feed[0]["reason"]["by"]["handle"] == "bob.test"
+    assert feed[1]["reply"]["parent"]["uri"] == first.uri
+    assert feed[2]["post"]["likeCount"] == 1
+    assert feed[2]["post"]["viewer"]["like"].endswith(str(liked)) or "like" in feed[2]["post"]["viewer"]
+    assert "cursor" not in answer
+    assert second.uri == feed[1]["post"]["uri"]
+
+
+async def test_pages_join_to_the_whole_even_where_many_posts_share_a_time(
+    world: World, client: Client
+) -> None:
+    ada = await world.account("ada", profile={})
+    bob = await world.account("bob", profile={})
+    await world.follow(ada, bob)
+    at = world.tick()
+    posts = [
+        (at + number // 7, await world.post(bob, f"{number}", at=at + number // 7)) for number in range(25)
+    ]
+    ordered = sorted(posts, key=lambda pair: (pair[0], str(pair[1].cid)), reverse=True)
+    expected = [post.uri for _, post in ordered]
+    for limit in (1, 3, 10, 100):
+        feed = await client.walk("app.bsky.feed.getTimeline", {"limit": limit}, "feed", viewer=ada)
+        assert [item["post"]["uri"] for item in feed] == expected
+
+
+@pytest.mark.parametrize("size", [3, 40])
+async def test_a_page_costs_the_same_questions_whatever_its_size(
+    world: World, client: Client, size: int
+) -> None:
+    ada = await world.account("ada", profile={})
+    friends = [await world.account(f"f{number}x", profile={}) for number in range(size)]
+    for friend in friends:
+        await world.follow(ada, friend)
+        post = await world.post(friend)
+        await world.post(friend, "a reply", reply=post)
+        await world.edge(REPOST, ada, post)
+    await client.get("app.bsky.feed.getTimeline", viewer=ada)  # learns the accounts' ids
+    counter: Counter[str] = Counter()
+    token = asked.set(counter)
+    answer = await client.get("app.bsky.feed.getTimeline", {"limit": size}, viewer=ada)
+    asked.reset(token)
+    assert len(answer["feed"]) == size
+    assert max(counter.values()) <= 3, counter  # the timeline's widening windows
+    assert sum(counter.values()) <= 9, counter
+
+
+async def test_profile_shows_relation_counts_and_known_followers(world: World, client: Client) -> None:
+    ada = await world.account("ada", profile={"displayName": "Ada"})
+    bob = await world.account("bob", profile={"displayName": "Bob", "description": "builder"})
+    eve = await world.account("eve", profile={})
+    following = await world.follow(ada, bob)
+    await world.follow(ada, eve)
+    await world.follow(eve, bob)
+    await world.post(bob)
+    view = await client.get("app.bsky.actor.getProfile", {"actor": "bob.test"}, viewer=ada)
+    assert (view["followersCount"], view["followsCount"], view["postsCount"]) == (2, 0, 1)
+    assert view["viewer"]["following"] == following
+    assert [known["did"] for known in view["viewer"]["knownFollowers"]["followers"]] == [eve.did]
+    assert view["description"] == "builder"
+
+
+async def test_blocks_hide_in_both_directions(world: World, client: Client) -> None:
+    ada = await world.account("ada", profile={})
+    bob = await world.account("bob", profile={})
+    await world.follow(ada, bob)
+    post = await world.post(bob)
+    await world.block(bob, ada)
+    assert (await client.get("app.bsky.feed.getTimeline", viewer=ada))["feed"] == []
+    assert (await client.get("app.bsky.feed.getPosts", {"uris": [post.uri]}, viewer=ada))["posts"] == []
+    error = await client.error("app.bsky.feed.getAuthorFeed", {"actor": bob.did}, viewer=ada)
+    assert error == (400, "BlockedByActor")
+    view = await client.get("app.bsky.actor.getProfile", {"actor": bob.did}, viewer=ada)
+    assert view["viewer"]["blockedBy"] is True
+    assert "following" not in view["viewer"]
+
+
+async def test_quotes_and_their_quotes_are_embedded_two_deep(world: World, client: Client) -> None:
+    ada = await world.account("ada", profile={})
+    one = await world.post(ada, "one")
+    two = await world.post(ada, "two", quote=one)
+    three = await world.post(ada, "three", quote=two)
+    (view,) = (await client.get("app.bsky.feed.getPosts", {"uris": [three.uri]}))["posts"]
+    embedded = view["embed"]["record"]
+    assert embedded["uri"] == two.uri
+    assert embedded["embeds"][0]["record"]["uri"] == one.uri
+    assert "embeds" not in embedded["embeds"][0]["record"]
