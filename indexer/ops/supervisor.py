@@ -46,13 +46,14 @@ class _State:
 async def supervise(
     workers: Sequence[Worker],
     *,
+    first: Sequence[Worker] = (),
     on_ready: Callable[[], Awaitable[None]],
     check: Callable[[], None] = lambda: None,
 ) -> int:
     """Run the workers until SIGTERM, SIGINT or a fatal end; returns the exit code.
 
-    Workers start in their order, each when the one before is ready; then `on_ready` is called. `check` is called every
-    second and raises to end everything. A first signal sends SIGTERM to all and waits; a second one kills. The code is
+    The workers start together, once those in `first` are ready; `on_ready` is called when all are. `check` is called
+    every second and raises to end everything. A first signal sends SIGTERM to all and waits; a second one kills. The code is
     0 after SIGTERM, 130 after SIGINT, else the fatal worker's.
     """
     state = _State()
@@ -76,7 +77,7 @@ async def supervise(
 
                 nursery.start_soon(listen)
                 nursery.start_soon(watch)
-                nursery.start_soon(_start_all, workers, state, nursery, on_ready)
+                nursery.start_soon(_start_all, (first, workers), state, nursery, on_ready)
         finally:
             with trio.CancelScope(shield=True):
                 for process in state.processes.values():
@@ -86,14 +87,23 @@ async def supervise(
 
 
 async def _start_all(
-    workers: Sequence[Worker], state: _State, nursery: trio.Nursery, on_ready: Callable[[], Awaitable[None]]
+    groups: Sequence[Sequence[Worker]],
+    state: _State,
+    nursery: trio.Nursery,
+    on_ready: Callable[[], Awaitable[None]],
 ) -> None:
-    for worker in workers:
-        nursery.start_soon(_keep_running, worker, state, nursery)
-        while not await worker.is_ready():  # noqa: ASYNC110 (another process: there is no event to wait for)
-            await trio.sleep(0.05)
-        _log.debug("ready", worker=worker.name)
+    for group in groups:
+        async with trio.open_nursery() as waiting:
+            for worker in group:
+                nursery.start_soon(_keep_running, worker, state, nursery)
+                waiting.start_soon(_until_ready, worker)
     await on_ready()
+
+
+async def _until_ready(worker: Worker) -> None:
+    while not await worker.is_ready():  # noqa: ASYNC110 (another process: there is no event to wait for)
+        await trio.sleep(0.05)
+    _log.debug("ready", worker=worker.name)
 
 
 async def _keep_running(worker: Worker, state: _State, nursery: trio.Nursery) -> None:

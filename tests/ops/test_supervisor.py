@@ -27,7 +27,7 @@ def worker(name):
     return Worker(name, command, dict(os.environ), is_ready, frozenset({70}))
 async def on_ready():
     print("serving", flush=True)
-sys.exit(trio.run(lambda: supervise([worker("first"), worker("second")], on_ready=on_ready)))
+sys.exit(trio.run(lambda: supervise([worker("second")], first=[worker("first")], on_ready=on_ready)))
 """
 
 _WORKER = """
