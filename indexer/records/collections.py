@@ -1,4 +1,6 @@
-"""The collections that the index knows, by code. The same numbers stand in _fastpath/collections.pxd and in the tables."""
+"""The collections that the index knows, by code. The same numbers stand in _fastpath/collections.pxd and in the
+tables.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""The bits of `post.flags`. Up to HAS_MENTIONS the record alone decides (the batch door sets them); the others are decided by
-what the index holds when the post arrives (records/threads.py) and never change afterwards, as in the reference AppView."""
+"""The bits of `post.flags`. Up to HAS_MENTIONS the record alone decides (the batch door sets them); the others are
+decided by
+what the index holds when the post arrives (records/threads.py) and never change afterwards, as in the reference
+AppView."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For the tests of the batch door: frames files, a stand-in for the store's answers, a reader of COPY bodies."""
+"""Frames files, an in-memory stand-in for the store's answers, and a reader of COPY bodies, for the tests of the batch door."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ def read_frames(name: str) -> list[bytes]:
     return frames
 
 
-def read_documents(name: str) -> dict[str, bytes]:
-    """DID -> DID document as JSON."""
+def read_documents(name: str) -> dict[str, dict[str, object]]:
+    """DID -> DID document."""
     data = zstandard.ZstdDecompressor().stream_reader(shared_file(name).read_bytes()).read()
-    return {did: json.dumps(document).encode() for did, document in json.loads(data).items()}
+    documents: dict[str, dict[str, object]] = json.loads(data)
+    return documents
 
 
 class Store:

@@ -59,8 +59,10 @@ CREATE TABLE profile (
     cid bytea NOT NULL,
     created_at bigint,
     indexed_at bigint NOT NULL,
+    joined_key bigint, joined_actor bigint,  -- the starter pack through which the account came
     record bytea NOT NULL
 );
+CREATE INDEX profile_joined ON profile (joined_actor, joined_key, created_at) WHERE joined_key IS NOT NULL;
 
 CREATE TABLE post (
     rkey bigint NOT NULL,
@@ -77,11 +79,14 @@ CREATE TABLE post (
 );
 CREATE INDEX post_author ON post (actor, sort_at);
 CREATE INDEX post_parent ON post (parent_key, parent_actor) WHERE parent_key IS NOT NULL;
-CREATE INDEX post_quote ON post (quote_key, quote_actor, sort_at) WHERE quote_key IS NOT NULL;
-CREATE INDEX post_root ON post (root_key, root_actor) WHERE root_key IS NOT NULL;
+CREATE INDEX post_quote ON post (quote_key, quote_actor) WHERE quote_key IS NOT NULL;
 
--- like and repost: record bytes are rebuilt from the columns (records/edges.py); extra keeps the original bytes where the
--- rebuilt ones would not have the same CID. subject_cid null: that of the subject post's row.
+-- like, repost, follow, block: the record's bytes are rebuilt from the columns (records/edges.py); extra keeps the
+-- original bytes where the rebuilt ones would not have the same CID.
+--   * subject_cid is null exactly when the subject's post row exists and has that very CID (saves 36 bytes a row).
+--   * quiet is true where the row must not appear as a notification: promoted duplicates, updates, muted threads.
+--   * the indexes for notices and for an account's own rows hold a coarse time only, so that their entries are shared
+--     (deduplicated) by many rows; readers sort within one step of it: 6 hours for notices, a day for own rows.
 CREATE TABLE "like" (
     rkey bigint NOT NULL,
     actor bigint NOT NULL,
@@ -89,14 +94,16 @@ CREATE TABLE "like" (
     subject_actor bigint NOT NULL,
     created_at bigint NOT NULL,
     indexed_at bigint NOT NULL,
-    notify boolean NOT NULL DEFAULT true,
     via_key bigint, via_actor bigint, via_cid bytea,
     subject_cid bytea,
     extra bytea,
+    quiet boolean,
     PRIMARY KEY (rkey, actor)
 );
 CREATE UNIQUE INDEX like_subject ON "like" (subject_key, subject_actor, actor);
-CREATE INDEX like_notice ON "like" (subject_actor, (least(created_at, indexed_at) / 86400000)) WHERE notify;
+CREATE INDEX like_notice ON "like" (subject_actor, (least(created_at, indexed_at) / 21600000))
+    WHERE quiet IS NULL AND actor <> subject_actor;
+CREATE INDEX like_author ON "like" (actor, (least(created_at, indexed_at) / 86400000));
 
 CREATE TABLE repost (
     rkey bigint NOT NULL,
@@ -105,15 +112,16 @@ CREATE TABLE repost (
     subject_actor bigint NOT NULL,
     created_at bigint NOT NULL,
     indexed_at bigint NOT NULL,
-    notify boolean NOT NULL DEFAULT true,
     via_key bigint, via_actor bigint, via_cid bytea,
     subject_cid bytea,
     extra bytea,
+    quiet boolean,
     PRIMARY KEY (rkey, actor)
 );
 CREATE UNIQUE INDEX repost_subject ON repost (subject_key, subject_actor, actor);
 CREATE INDEX repost_author ON repost (actor, (least(created_at, indexed_at)));
-CREATE INDEX repost_notice ON repost (subject_actor, (least(created_at, indexed_at) / 86400000)) WHERE notify;
+CREATE INDEX repost_notice ON repost (subject_actor, (least(created_at, indexed_at) / 21600000))
+    WHERE quiet IS NULL AND actor <> subject_actor;
 
 CREATE TABLE follow (
     rkey bigint NOT NULL,
@@ -121,13 +129,13 @@ CREATE TABLE follow (
     subject_actor bigint NOT NULL,
     created_at bigint NOT NULL,
     indexed_at bigint NOT NULL,
-    notify boolean NOT NULL DEFAULT true,
     via_key bigint, via_actor bigint, via_cid bytea,
     extra bytea,
+    quiet boolean,
     PRIMARY KEY (rkey, actor)
 );
 CREATE UNIQUE INDEX follow_pair ON follow (actor, subject_actor);
-CREATE INDEX follow_subject ON follow (subject_actor, (least(created_at, indexed_at)));
+CREATE INDEX follow_subject ON follow (subject_actor, (least(created_at, indexed_at)));  -- followers and notices
 
 CREATE TABLE block (
     rkey bigint NOT NULL,
@@ -156,6 +164,7 @@ CREATE TABLE duplicate (
     PRIMARY KEY (kind, rkey, actor)
 );
 CREATE INDEX duplicate_subject ON duplicate (kind, subject_key, subject_actor, actor, indexed_at);
+CREATE INDEX duplicate_actor ON duplicate (actor);
 
 -- Every record that has no table of its own above: generators, gates, lists and their items, starter packs, labelers, ...
 CREATE TABLE record (
@@ -168,6 +177,7 @@ CREATE TABLE record (
     record bytea NOT NULL,
     PRIMARY KEY (actor, kind, key)
 );
+CREATE INDEX record_kind ON record (kind, indexed_at);
 
 CREATE TABLE list_item (
     key bigint NOT NULL,
@@ -224,7 +234,7 @@ CREATE TABLE actor_count (
     posts integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 60);
 
--- Notifications other than like, repost and follow, which are read from those tables (column notify).
+-- Notifications other than like, repost and follow, which are read from those tables (column quiet).
 CREATE TABLE notification (
     recipient bigint NOT NULL,
     sort_at bigint NOT NULL,
@@ -238,6 +248,7 @@ CREATE TABLE notification (
 );
 CREATE INDEX notification_recipient ON notification (recipient, sort_at);
 CREATE INDEX notification_record ON notification (record_key, author);
+CREATE INDEX notification_author ON notification (author);
 
 -- Private state: not derived from the firehose, survives a full re-index.
 CREATE TABLE mute (actor bigint, subject_actor bigint, created_at bigint NOT NULL, only_reposts boolean NOT NULL DEFAULT false,

@@ -1,0 +1,83 @@
+"""The four kinds of edges (like, repost, follow, block): their statements, and the order in which one wave runs
+them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from indexer.records import notices
+from indexer.records.collections import BLOCK, FOLLOW, LIKE, REPOST
+from indexer.store.sql import load
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One kind of edge; `delete`, `promote` and `insert` take the range of n of a wave."""
+
+    kind: int
+    stage: str
+    delete: str
+    promote: str
+    insert: str
+
+
+def _about_record(kind: int, name: str, *, likes: int, reposts: int, via_reason: int, told: str) -> Edge:
+    counted: dict[str, str | int] = {
+        "edge": name,
+        "kind": kind,
+        "likes": likes,
+        "reposts": reposts,
+        "told": told,
+    }
+    return Edge(
+        kind,
+        f"stage_{name}",
+        load("subject_edge_delete", **counted),
+        load("subject_edge_promote", **counted),
+        load("subject_edge_insert", **counted, via_reason=via_reason),
+    )
+
+
+def _about_account(kind: int, name: str, *, counted: bool, with_via: bool) -> Edge:
+    names: dict[str, str | int] = {"edge": name, "kind": kind, "counted": str(counted).lower()}
+    via = ", via_key, via_actor, via_cid" if with_via else ""
+    quiet = ", quiet" if with_via else ""
+    return Edge(
+        kind,
+        f"stage_{name}",
+        load("actor_edge_delete", **names, quiet="t.quiet" if with_via else "NULL::boolean"),
+        load(
+            "actor_edge_promote", **names, columns=via + quiet, promoted=via + (", true" if with_via else "")
+        ),
+        load(
+            "actor_edge_insert",
+            **names,
+            columns=via + quiet,
+            inserted=via + (", inherited" if with_via else ""),
+            duplicated=via,
+        ),
+    )
+
+
+EDGES = (
+    _about_record(LIKE, "like", likes=1, reposts=0, via_reason=notices.LIKE_VIA_REPOST, told="false"),
+    _about_record(REPOST, "repost", likes=0, reposts=1, via_reason=notices.REPOST_VIA_REPOST, told="true"),
+    _about_account(FOLLOW, "follow", counted=True, with_via=True),
+    _about_account(BLOCK, "block", counted=False, with_via=False),
+)
+
+
+async def delete_edges(connection: asyncpg.Connection[Any], edge: Edge, first: int, last: int) -> None:
+    """Run one wave's deletes of one kind (first <= n < last) and give vacant places to duplicates."""
+    vacated = await connection.execute(edge.delete, first, last)
+    if vacated != "INSERT 0 0":
+        await connection.execute(edge.promote, first, last)
+
+
+async def insert_edges(connection: asyncpg.Connection[Any], edge: Edge, first: int, last: int) -> None:
+    """Run one wave's creates of one kind."""
+    await connection.execute(edge.insert, first, last)

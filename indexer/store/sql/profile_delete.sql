@@ -1,0 +1,2 @@
+-- $1 accounts.
+DELETE FROM profile WHERE actor = ANY ($1::bigint[])

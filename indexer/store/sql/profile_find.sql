@@ -1,0 +1,2 @@
+-- $1 accounts -> those that have a profile.
+SELECT actor FROM profile WHERE actor = ANY ($1::bigint[])

@@ -1,0 +1,301 @@
+"""The one writer: a batch becomes rows, counts, repository states, drops and the cursor, in one transaction.
+
+Owns the order of the statements within the transaction, and the staging tables. Refuses to know what a record means
+(records/) and where batches come from. Equal to applying the batch's events one after the other, whatever the size
+of batches.
+
+Waves: within a wave deletes run before creates; a record that is deleted after it was created in the same batch is
+deleted in
+a later wave. Whole-batch questions (do posts violate gates, whom do they notify) are settled before the first wave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import asyncpg
+
+from indexer.errors import InvariantBroken
+from indexer.records.collections import POST
+from indexer.records.notices import Notice
+from indexer.store.batch import PLACE, WAVE_SHIFT, AccountEvent, RecordOp, StoredBatch
+from indexer.store.deltas import ActorCount, Change, Deltas, PostCount
+from indexer.store.edges import EDGES, delete_edges, insert_edges
+from indexer.store.migrate import check_schema
+from indexer.store.pool import connect, store_errors
+from indexer.store.posts import judge_posts
+from indexer.store.records import apply_records
+from indexer.store.sql import load
+
+_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER = b"\xff\xff"
+_STATUSES = {
+    "deactivated": 1,
+    "deleted": 2,
+    "takendown": 3,
+    "suspended": 4,
+    "desynchronized": 5,
+    "throttled": 6,
+}
+DELETED = 2
+
+
+class Writer:
+    """Writes batches over one connection of its own. Not for concurrent use.
+
+    url: of the database, migrated. shard: this process's share of the accounts, part of the cursor's key.
+    """
+
+    def __init__(self, url: str, *, shard: str = "0/1") -> None:
+        self._url = url
+        self._shard = shard
+        self._connection: asyncpg.Connection[Any] | None = None
+        self._unsure: StoredBatch | None = None
+
+    async def open(self) -> None:
+        """Connect and prepare the session.
+
+        Raises StoreError if the database cannot be used or is not migrated, SchemaTooNew if it is too new.
+        """
+        connection = await connect(self._url)
+        try:
+            with store_errors("cannot prepare the writer's session"):
+                await check_schema(connection)
+                await connection.execute(load("stage"))
+        except BaseException:
+            connection.terminate()
+            raise
+        self._connection = connection
+
+    async def close(self) -> None:
+        """Give the connection up; an open transaction is rolled back."""
+        if self._connection is not None and not self._connection.is_closed():
+            self._connection.terminate()
+        self._connection = None
+
+    async def cursor(self, upstream: str) -> tuple[int, int] | None:
+        """Return (sequence number, time in ms) of the last durable event of `upstream`, None if there is none.
+
+        Raises StoreError if the database cannot be asked.
+        """
+        connection = await self._connected()
+        with store_errors("cannot read the cursor"):
+            row = await connection.fetchrow(load("cursor_find"), upstream, self._shard)
+        return None if row is None else (row[0], row[1])
+
+    async def apply(self, batch: StoredBatch, upstream: str, seq: int | None) -> Deltas:
+        """Write a finished batch; `seq` is the last event's, None where the upstream has none. Returns what changed.
+
+        Raises StoreError if the database could not take it, for instance because the connection was lost: the same
+        batch can be
+        given again, and is never applied twice. Raises InvariantBroken for what no attempt can mend.
+        """
+        connection = await self._connected()
+        try:
+            with store_errors("cannot write a batch"):
+                if self._unsure is batch and await self._is_durable(connection, upstream, seq):
+                    self._unsure = None
+                    return Deltas(complete=False)
+                self._unsure = batch
+                async with connection.transaction():
+                    deltas = await _Transaction(connection, batch).run(upstream, self._shard, seq)
+        except asyncpg.PostgresError as error:
+            await self.close()
+            raise InvariantBroken(f"the database refused a batch that it should take: {error!r}") from error
+        except BaseException:
+            await self.close()  # whatever state the session is in, the next attempt starts with a new one
+            raise
+        self._unsure = None
+        return deltas
+
+    async def _connected(self) -> asyncpg.Connection[Any]:
+        if self._connection is None or self._connection.is_closed():
+            await self.open()
+        assert self._connection is not None
+        return self._connection
+
+    async def _is_durable(self, connection: asyncpg.Connection[Any], upstream: str, seq: int | None) -> bool:
+        """Whether an attempt whose outcome we did not learn was committed."""
+        row = await connection.fetchrow(load("cursor_find"), upstream, self._shard)
+        return row is not None and seq is not None and bool(row[0] == seq)
+
+
+class _Transaction:
+    """One batch inside its transaction."""
+
+    def __init__(self, connection: asyncpg.Connection[Any], batch: StoredBatch) -> None:
+        self._connection = connection
+        self._batch = batch
+        self._waves = range(batch.waves)
+        self._touched: set[tuple[int, int]] = set()  # (wave, kind) with creates
+        self._deleted: set[tuple[int, int]] = set()  # (wave, kind) with deletes
+        self._purges: list[AccountEvent] = []
+
+    async def run(self, upstream: str, shard: str, seq: int | None) -> Deltas:
+        connection, batch = self._connection, self._batch
+        await self._stage()
+        statuses = await self._account_events()
+        record_ops = [op for wave in self._waves for op in batch.record_ops(wave)]
+        record_ops.sort(key=lambda op: op.n & PLACE)
+        verdicts, notices = await self._judge(record_ops)
+        for wave in self._waves:
+            await self._run_wave(wave, verdicts)
+        changed, more_notices = await apply_records(
+            connection, record_ops, [(event.n & PLACE, event.actor) for event in self._purges]
+        )
+        await self._notify([*notices, *more_notices])
+        post_counts = actor_counts = changes = []
+        if self._touched or self._deleted:
+            post_counts = await connection.fetch(load("post_count_save"))
+            actor_counts = await connection.fetch(load("actor_count_save"))
+            changes = await connection.fetch(load("change_list"))
+        await self._save_states(upstream, shard, seq, changed.refused)
+        return Deltas(
+            post_counts=[PostCount(*row) for row in post_counts],
+            actor_counts=[ActorCount(*row) for row in actor_counts],
+            changes=[Change(*row) for row in changes],
+            profiles=changed.profiles,
+            records=changed.records,
+            accounts=statuses,
+            purged=[event.actor for event in self._purges],
+            notified=sorted(
+                {notice.recipient for notice in notices} | {notice.recipient for notice in more_notices}
+            ),
+        )
+
+    async def _stage(self) -> None:
+        """Copy the batch's rows into the staging tables."""
+        batch = self._batch
+        for edge in EDGES:
+            bodies = [batch.copy_edges(edge.kind, wave) for wave in self._waves]
+            self._touched.update((wave, edge.kind) for wave in self._waves if bodies[wave])
+            await self._copy(edge.stage, bodies)
+        bodies = [batch.copy_posts(wave) for wave in self._waves]
+        self._touched.update((wave, POST) for wave in self._waves if bodies[wave])
+        await self._copy("stage_post", bodies)
+        if await self._copy("stage_delete", [batch.copy_deletes(wave) for wave in self._waves]):
+            self._deleted.update(map(tuple, await self._connection.fetch(load("stage_delete_kinds"))))
+        await self._copy("stage_repo", [batch.copy_repos()])
+
+    async def _copy(self, table: str, bodies: Sequence[bytes]) -> bool:
+        if not any(bodies):
+            return False
+
+        async def stream() -> AsyncIterator[bytes]:
+            yield _HEADER
+            for body in bodies:
+                if body:
+                    yield body
+            yield _TRAILER
+
+        await self._connection.copy_to_table(table, source=stream(), format="binary")
+        return True
+
+    async def _account_events(self) -> list[int]:
+        """Save the statuses that the batch's account events set; remember which accounts are deleted.
+
+        An event that is not newer than the one that set the status is passed over: after a move the old host keeps
+        sending its own
+        (a lesson from production, see the reference's notes on account migration).
+        """
+        events = self._batch.account_events
+        if not events:
+            return []
+        accounts = sorted({event.actor for event in events})
+        since = dict(await self._connection.fetch(load("account_status_find"), accounts))
+        statuses: dict[int, int] = {}
+        for event in events:
+            if event.time <= since[event.actor]:
+                continue
+            since[event.actor] = event.time
+            status = 0 if event.active else _STATUSES.get(event.status or "", 1)
+            statuses[event.actor] = status
+            if status == DELETED:
+                self._purges.append(event)
+        await self._connection.execute(
+            load("account_status_save"),
+            list(statuses),
+            list(statuses.values()),
+            [since[actor] for actor in statuses],
+        )
+        if self._purges:
+            await self._connection.execute(
+                load("purge_stage"),
+                [event.actor for event in self._purges],
+                [event.n & PLACE for event in self._purges],
+            )
+            await self._connection.execute(
+                load("account_forget_notices"), [event.actor for event in self._purges]
+            )
+        return list(statuses)
+
+    async def _judge(self, record_ops: Sequence[RecordOp]) -> tuple[bytes, list[Notice]]:
+        mentions = {
+            relation.n & PLACE: relation.mentions
+            for wave in self._waves
+            for relation in (self._batch.post_relations(wave) if (wave, POST) in self._touched else ())
+        }
+        return await judge_posts(
+            self._connection,
+            mentions=mentions,
+            record_ops=record_ops,
+            purges=[(event.n & PLACE, event.actor) for event in self._purges],
+            posts=any(kind == POST for _, kind in self._touched),
+            deletes=any(kind == POST for _, kind in self._deleted),
+        )
+
+    async def _run_wave(self, wave: int, verdicts: bytes) -> None:
+        connection = self._connection
+        first, last = wave << WAVE_SHIFT, (wave + 1) << WAVE_SHIFT
+        purges = [event for event in self._purges if event.n >> WAVE_SHIFT == wave]
+        for event in purges:
+            await connection.execute(load("account_expand"), event.actor, event.n)
+            await connection.execute(load("account_forget_own_notices"), event.actor)
+        for edge in EDGES:
+            if purges or (wave, edge.kind) in self._deleted:
+                await delete_edges(connection, edge, first, last)
+        if purges or (wave, POST) in self._deleted:
+            await connection.execute(load("post_delete"), first, last)
+        if (wave, POST) in self._touched:
+            await connection.execute(load("post_insert"), first, last, verdicts)
+            await connection.execute(load("post_lean_likes"), first, last, verdicts)
+            await connection.execute(load("post_lean_reposts"), first, last, verdicts)
+        for edge in EDGES:
+            if (wave, edge.kind) in self._touched:
+                await insert_edges(connection, edge, first, last)
+        if purges:
+            self._deleted.add((wave, POST))
+
+    async def _notify(self, notices: Sequence[Notice]) -> None:
+        if notices:
+            await self._connection.execute(
+                load("notification_insert"), *(list(column) for column in zip(*notices, strict=True))
+            )
+
+    async def _save_states(
+        self, upstream: str, shard: str, seq: int | None, refused: Sequence[tuple[int, str]]
+    ) -> None:
+        connection, batch = self._connection, self._batch
+        await connection.execute(load("repo_save"))
+        if states := batch.repo_states:
+            await connection.execute(
+                load("repo_state_save"), [actor for actor, _ in states], [state for _, state in states]
+            )
+        dropped: dict[tuple[str, int], tuple[int, str]] = {}
+        drops = [(drop.reason, drop.actor, drop.detail) for drop in batch.drops]
+        drops += [("record_invalid", actor, detail) for actor, detail in refused]
+        for reason, actor, detail in drops:
+            count, _ = dropped.get((reason, actor), (0, ""))
+            dropped[reason, actor] = (count + 1, detail.replace("\0", ""))
+        if dropped:
+            await connection.execute(
+                load("dropped_save"),
+                [reason for reason, _ in dropped],
+                [actor for _, actor in dropped],
+                [count for count, _ in dropped.values()],
+                batch.last_time,
+                [detail for _, detail in dropped.values()],
+            )
+        if seq is not None:
+            await connection.execute(load("cursor_save"), upstream, shard, seq, batch.last_time)
