@@ -18,6 +18,7 @@ import pytest
 import redis
 
 from indexer.ops.embedded import EmbeddedServers, Tuning, ephemeral_servers
+from indexer.store.migrate import migrate
 
 Result = TypeVar("Result")
 
@@ -48,10 +49,19 @@ def empty_postgres_url(embedded: EmbeddedServers) -> Iterator[str]:
     yield from _fresh_database(embedded.postgres_url, "template0")
 
 
+@pytest.fixture(scope="session")
+def migrated_template(embedded: EmbeddedServers) -> str:
+    """The name of a database with the program's schema, to be copied."""
+    name = "migrated"
+    _with_connection(embedded.postgres_url, lambda c: c.execute(f"CREATE DATABASE {name} TEMPLATE template0"))
+    asyncio.run(migrate(urlunsplit(urlsplit(embedded.postgres_url)._replace(path=f"/{name}"))))
+    return name
+
+
 @pytest.fixture
-def postgres_url(embedded: EmbeddedServers) -> Iterator[str]:
-    """The URL of a database of this test's own."""
-    yield from _fresh_database(embedded.postgres_url, "template0")
+def postgres_url(embedded: EmbeddedServers, migrated_template: str) -> Iterator[str]:
+    """The URL of a database of this test's own, migrated and empty."""
+    yield from _fresh_database(embedded.postgres_url, migrated_template)
 
 
 @pytest.fixture

@@ -17,12 +17,10 @@ import asyncpg
 
 from indexer.errors import InvariantBroken, SchemaTooNew, StoreError
 from indexer.store.pool import connect, store_errors
+from indexer.store.sql import load
 
 _LOCK = 0x696E6465786572  # "indexer": one migrating process at a time, whatever the number of shards
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
-_TABLE = """CREATE TABLE IF NOT EXISTS migration (
-    number integer PRIMARY KEY, name text NOT NULL, checksum bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT
-    now())"""
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ async def migrate_connection(connection: asyncpg.Connection[Any]) -> list[str]:
     applied = []
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
     try:
-        await connection.execute(_TABLE)
+        await connection.execute(load("migration_table"))
         done = await _applied(connection)
         for migration in migrations():
             if migration.number in done:
@@ -84,7 +82,7 @@ async def migrate_connection(connection: asyncpg.Connection[Any]) -> list[str]:
             async with connection.transaction():
                 await connection.execute(migration.text)
                 await connection.execute(
-                    "INSERT INTO migration (number, name, checksum) VALUES ($1, $2, $3)",
+                    load("migration_save"),
                     migration.number,
                     migration.name,
                     migration.checksum,
@@ -113,9 +111,7 @@ async def check_schema(connection: asyncpg.Connection[Any]) -> None:
 async def _applied(connection: asyncpg.Connection[Any]) -> set[int]:
     known = {migration.number: migration for migration in migrations()}
     done = set()
-    for number, name, checksum in await connection.fetch(
-        "SELECT number, name, checksum FROM migration ORDER BY number"
-    ):
+    for number, name, checksum in await connection.fetch(load("migration_list")):
         if number not in known:
             raise SchemaTooNew(
                 f"expected a schema of version {len(known)} at most; the database has migration {number} ({name}): "
