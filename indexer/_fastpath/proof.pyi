@@ -19,6 +19,7 @@ class Repository:
     data: CID
     signature: bytes
     signed_digest: bytes
+    commit_block: bytes
     records: list[tuple[str, CID, bytes]]
 
 def prove_commit(frame: bytes, hashes: bool = True, tree: bool = True) -> CommitProof: ...

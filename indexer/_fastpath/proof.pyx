@@ -184,7 +184,7 @@ def prove_commit(bytes frame not None, bint hashes=True, bint tree=True) -> Comm
 cdef class Repository:
     """A whole repository as an export (getRepo) gives it: its commit and all records, proven complete.
 
-    `records` is a list of (path, CID, record bytes) in the tree's order."""
+    `commit_block` is the commit as stored; `records` is a list of (path, CID, record bytes) in the tree's order."""
 
     cdef readonly str did
     cdef readonly str rev
@@ -192,6 +192,7 @@ cdef class Repository:
     cdef readonly object data
     cdef readonly bytes signature
     cdef readonly bytes signed_digest
+    cdef readonly bytes commit_block
     cdef readonly list records
 
 
@@ -251,6 +252,7 @@ def read_repository(bytes car not None, bint hashes=True) -> Repository:
         out.data = make_cid(proof.commit.data)
         out.signature = bytes_of(proof.commit.signature, 64)
         out.signed_digest = bytes_of(digest, 32)
+        out.commit_block = bytes_of(proof.commit.whole.p, proof.commit.whole.n)
         out.records = records_of(&leaves, &proof, base)
         return out
     finally:

@@ -40,6 +40,10 @@ class AddressRefused(FetchError):
     """A URL leads to an address or a scheme that strangers may not send us to."""
 
 
+class AnswerTooLarge(FetchError):
+    """A host sends more than was asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """An answer: status, header names in lower case, the whole body."""
@@ -164,7 +168,9 @@ class Fetcher:
                         async for chunk in chunks:
                             body += chunk
                             if len(body) > max_bytes:
-                                raise FetchError(f"expected at most {max_bytes} bytes from {url}, got more")
+                                raise AnswerTooLarge(
+                                    f"expected at most {max_bytes} bytes from {url}, got more"
+                                )
                     if status not in _REDIRECTS or "location" not in fields or redirects == 0:
                         return Response(status, fields, bytes(body))
                     url = urljoin(url, fields["location"])
