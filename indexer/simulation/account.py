@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .clock import EventClock, datetime_text, tid_at
-from .dagcbor import cid_of, cid_text, encode
+from .dagcbor import cid_of, cid_text, record_block
 from .events import account_frame, identity_frame, sync_frame
 from .identity import DEFAULT_PDS, Identity
 from .repo import Repo, Write
@@ -78,7 +78,7 @@ class Account(Identity):
     def _put(self, action: Any, collection: str, record: dict[str, Any], rkey: str | None) -> Written:
         seq, instant = self.world.clock.tick()
         key = tid_at(instant, self.repo.clock_id) if rkey is None else rkey
-        block = encode({"$type": collection, "createdAt": datetime_text(instant), **record})
+        block = record_block({"$type": collection, "createdAt": datetime_text(instant), **record})
         frame = self.repo.apply([Write(action, f"{collection}/{key}", block)], seq, instant)
         self.world.add(frame)
         return Written(frame, seq, self.uri(collection, key), cid_text(cid_of(block)), self.rev)

@@ -11,30 +11,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-TID_ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
+from indexer._fastpath.tid import to_text
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DEFAULT_START_US = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z, where streams begin by default, so that their bytes depend on the seed only."""
 
-_PAIRS = [a + b for a in TID_ALPHABET for b in TID_ALPHABET]
-
-
-def tid_text(value: int) -> str:
-    """The 13 characters of a TID from its 63 bits (53 of microseconds, 10 of clock identifier)."""
-    return (
-        TID_ALPHABET[value >> 60]
-        + _PAIRS[value >> 50 & 1023]
-        + _PAIRS[value >> 40 & 1023]
-        + _PAIRS[value >> 30 & 1023]
-        + _PAIRS[value >> 20 & 1023]
-        + _PAIRS[value >> 10 & 1023]
-        + _PAIRS[value & 1023]
-    )
-
 
 def tid_at(instant_us: int, clock_id: int = 0) -> str:
     """The TID of an instant."""
-    return tid_text(instant_us << 10 | clock_id & 1023)
+    return to_text(instant_us << 10 | clock_id & 1023)
 
 
 def datetime_text(instant_us: int) -> str:

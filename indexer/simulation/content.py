@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from .clock import datetime_text
-from .dagcbor import Link, encode, head
+from .dagcbor import CID, encode, head
 
 LIKE = "app.bsky.feed.like"
 REPOST = "app.bsky.feed.repost"
@@ -104,7 +104,7 @@ def sentence(random: Random, least: int = 4, most: int = 30) -> str:
 def blob(name: str, mime_type: str, size: int) -> dict[str, Any]:
     """A reference to a blob that nobody stores."""
     cid = b"\x01\x55\x12\x20" + hashlib.sha256(name.encode()).digest()
-    return {"$type": "blob", "ref": Link(cid), "mimeType": mime_type, "size": size}
+    return {"$type": "blob", "ref": CID(cid), "mimeType": mime_type, "size": size}
 
 
 def images(random: Random) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from indexer._fastpath.treebuild import Tree
 
 from .clock import datetime_text, tid_at
-from .dagcbor import CID_PREFIX, LINK_HEAD, Link, cid_of, encode, head
+from .dagcbor import CID, CID_PREFIX, LINK_HEAD, cid_of, encode, head, record_block
 from .keys import SigningKey
 
 COMMIT_HEADER = encode({"op": 1, "t": "#commit"})
@@ -29,7 +29,7 @@ class Write(NamedTuple):
 
 def car(root: bytes, sections: Iterable[bytes]) -> bytes:
     """A CAR file (version 1) with one root, from ready sections."""
-    header = encode({"roots": [Link(root)], "version": 1})
+    header = encode({"roots": [CID(root)], "version": 1})
     return b"".join((bytes((len(header),)), header, *sections))
 
 
@@ -115,7 +115,7 @@ class Repo:
                 del self.records[write.path]
             cid = b"\xf6"
         else:
-            block = write.record if isinstance(write.record, bytes) else encode(write.record)
+            block = write.record if isinstance(write.record, bytes) else record_block(write.record or {})
             digest = cid_of(block)
             previous = self.tree.put(path, digest[4:])
             sections.append(section(digest, block))

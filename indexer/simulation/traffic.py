@@ -18,8 +18,9 @@ from itertools import accumulate
 from random import Random
 from typing import Literal, NamedTuple, TypeVar
 
+from indexer._fastpath.tid import to_text as tid_text
+
 from . import content
-from .clock import tid_text
 from .content import Reference
 from .dagcbor import cid_of, cid_text
 from .population import Population
