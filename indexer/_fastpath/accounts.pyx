@@ -196,7 +196,6 @@ cdef class AccountTable:
         account.key = key[0]
         account.text = kept
         account.text_size = <uint32_t> text.n
-        account.touched = True
         account.last_used = self.generation
         self.place(slot)
         return account
@@ -241,10 +240,10 @@ cdef class AccountTable:
 
     # --- what the rest of the program calls -------------------------------------------------------------------------
 
-    def put(self, str did not None, int64_t id, int64_t rev=0, bytes data=None, int state=SYNCHRONIZED, bytes key=None) -> None:
+    def put(self, str did not None, int64_t actor, int64_t rev=0, bytes data=None, int state=SYNCHRONIZED, bytes key=None) -> None:
         """Add an account, or replace what is known about it.
 
-        id: above 0; rev: the TID of the last commit as an integer, 0 if none; data: 32-byte digest of the MST's root; state: 0
+        actor: its id, above 0; rev: the TID of the last commit as an integer, 0 if none; data: 32-byte digest of the MST's root; state: 0
         synchronized, 1 desynchronized, 2 resync in progress, 3 refused; key: 34 bytes (curve, compressed point). Errors:
         InvariantBroken where an account that is there has another id, VerificationError for a bad key, ValueError for data of another length.
         """
@@ -253,16 +252,16 @@ cdef class AccountTable:
         cdef Account *account
         if data is not None and len(data) != 32:
             raise ValueError(f"data of {did}: expected 32 bytes, got {len(data)}")
-        if id <= 0:
-            raise InvariantBroken(f"account {did} got the id {id}")
+        if actor <= 0:
+            raise InvariantBroken(f"account {did} got the id {actor}")
         if did_key(text, &compact) < 0:
             raise InvariantBroken(f"account {did!r} is no DID")
         account = self.find(&compact, text)
         if account == NULL:
             account = self.insert(&compact, text)
-        elif account.id != id:
-            raise InvariantBroken(f"account {did} has the id {account.id} and got {id}")
-        account.id = id
+        elif account.id != actor:
+            raise InvariantBroken(f"account {did} has the id {account.id} and got {actor}")
+        account.id = actor
         account.last_used = self.generation
         self.set_state_of(account, rev, data, state)
         if key is not None:
@@ -310,14 +309,14 @@ cdef class AccountTable:
         cdef Account *account = self.find_text(did)
         return None if account == NULL else account.id
 
-    def put_path(self, str path not None, int64_t id) -> None:
+    def put_path(self, str path not None, int64_t number) -> None:
         """Keep the interned id (below 0) of a path `collection/rkey`."""
-        if id >= 0:
-            raise InvariantBroken(f"path {path} got the id {id}")
+        if number >= 0:
+            raise InvariantBroken(f"path {path} got the id {number}")
         self.paths.pop(path, None)
         while len(self.paths) >= self.path_limit:
             del self.paths[next(iter(self.paths))]
-        self.paths[path] = id
+        self.paths[path] = number
 
     def path_id(self, str path not None) -> int | None:
         """The interned id of a path, or None."""

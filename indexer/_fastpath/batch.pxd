@@ -24,6 +24,7 @@ cdef class Batch:
     cdef readonly uint32_t generation  # 0 until `unknown` has been called
     cdef readonly object error
     cdef readonly Py_ssize_t taken
+    cdef AccountTable table  # the one that `unknown` was asked with: slots are numbers in it
     cdef Former *formers
     cdef uint32_t former_count
     cdef PublicKey *keys  # one a frame, for `verify`
@@ -32,6 +33,7 @@ cdef class Batch:
     cdef uint32_t kept
     cdef bint finished
 
+    cdef int belong(self, AccountTable accounts) except -1
     cdef Account *author(self, AccountTable accounts, uint32_t frame) except NULL
     cdef int verify_one_p256(self, uint32_t i) except -1
     cdef tuple mentions_of(self, const WaveRows *rows, const Row *row)

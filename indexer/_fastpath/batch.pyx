@@ -283,9 +283,11 @@ cdef class Batch:
         does not evict this batch's accounts until `accounts.committed(batch.generation)`."""
         cdef uint32_t i
         cdef list out = []
-        if not self.generation:
+        if self.table is None:
             accounts.generation += 1
             self.generation = accounts.generation
+            self.table = accounts
+        self.belong(accounts)
         for i in range(self.g.gathered.names.did_count):
             if self.account_of(accounts, i) == NULL:
                 out.append(self.did_at(i))
@@ -295,6 +297,7 @@ cdef class Batch:
         """The paths `collection/rkey` that need an interned id and have none in the table."""
         cdef uint32_t i
         cdef list out = []
+        self.belong(accounts)
         for i in range(self.g.gathered.names.path_count):
             path = self.path_at(i)
             found = accounts.paths.get(path)
@@ -304,10 +307,13 @@ cdef class Batch:
                 self.g.gathered.names.paths[i].id = found
         return out
 
+    cdef int belong(self, AccountTable accounts) except -1:
+        if self.table is not accounts:
+            raise InvariantBroken("a batch must first be asked for its unknown accounts, and always with the same table")
+        return 0
+
     cdef Account *author(self, AccountTable accounts, uint32_t frame) except NULL:
         cdef Account *account
-        if not self.generation:
-            raise InvariantBroken("a batch's unknown accounts must be asked for before it is verified or gated")
         account = self.account_of(accounts, self.g.frames[frame].did - 1)
         if account == NULL:
             raise InvariantBroken(f"account {self.did_at(self.g.frames[frame].did - 1)} was not put into the table")
@@ -319,6 +325,7 @@ cdef class Batch:
         """The DIDs of authors whose commits stand and whose signing keys the table does not hold."""
         cdef uint32_t i
         cdef set out = set()
+        self.belong(accounts)
         for i in range(self.g.frame_count):
             if self.g.frames[i].commit.p != NULL and self.g.frames[i].status in (0, KEY_UNKNOWN):
                 if not self.author(accounts, i).public_key:
@@ -335,6 +342,7 @@ cdef class Batch:
         cdef Frame *frame
         cdef const PublicKey *key
         cdef set failed = set()
+        self.belong(accounts)
         if self.keys == NULL:
             self.keys = <PublicKey *> malloc((self.g.frame_count + 1) * sizeof(PublicKey))
             if self.keys == NULL:
@@ -426,6 +434,7 @@ cdef class Batch:
         cdef Frame *frame
         cdef Account *account
         cdef bint connected
+        self.belong(accounts)
         if self.former_count:
             raise InvariantBroken("a batch was gated twice")
         for i in range(self.g.frame_count):
@@ -466,6 +475,7 @@ cdef class Batch:
         """Undo what `gate` did to the accounts; batches are rolled back last first."""
         cdef Former *former
         cdef Account *account
+        self.belong(accounts)
         while self.former_count:
             self.former_count -= 1
             former = &self.formers[self.former_count]
@@ -482,6 +492,7 @@ cdef class Batch:
         cdef uint32_t i, j, wave
         cdef Row *row
         cdef uint32_t counts[MAX_WAVES + 2]
+        self.belong(accounts)
         for i in range(self.g.gathered.names.did_count):
             if self.account_of(accounts, i) == NULL:
                 raise InvariantBroken(f"account {self.did_at(i)} was not put into the table")

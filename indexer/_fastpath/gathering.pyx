@@ -13,11 +13,10 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memset
 
 from indexer._fastpath.arena cimport arena_free, arena_reset
-from indexer._fastpath.car cimport Block, BlockIndex, find_block, hash_blocks, index_blocks, read_car_header
+from indexer._fastpath.car cimport Block, read_car_header
 from indexer._fastpath.cbor cimport is_text, read_bool, read_bytes, read_int, read_key, read_map, read_text, skip
-from indexer._fastpath.cid cimport DAG_CBOR, digest_of
+from indexer._fastpath.cid cimport DAG_CBOR
 from indexer._fastpath.collections cimport BLOCK, POST, UNKNOWN_COLLECTION, collection_code
-from indexer._fastpath.commit cimport Commit, read_commit
 from indexer._fastpath.edges cimport parse_edge
 from indexer._fastpath.frame cimport (
     ACTION_CREATE, ACTION_DELETE, ACTION_UPDATE, FRAME_ACCOUNT, FRAME_COMMIT, FRAME_ERROR, FRAME_IDENTITY, FRAME_INFO, FRAME_SYNC,
@@ -25,9 +24,9 @@ from indexer._fastpath.frame cimport (
 )
 from indexer._fastpath.interning cimport intern_did, intern_key, names_free
 from indexer._fastpath.posts cimport parse_other, parse_post
+from indexer._fastpath.proof cimport PROVE_HASHES, PROVE_TREE, Proof, check_commit
 from indexer._fastpath.reasons cimport (
-    BAD_CID, BAD_DATETIME, BAD_PATH, BAD_TID, BLOCK_MISSING, COMMIT_NOT_ROOT, COMMIT_REPO, COMMIT_REV, FIELD_MISSING, HASH_MISMATCH, OK,
-    OP_DUPLICATE, OUT_OF_MEMORY, RECORD_MISSING, TRAILING_BYTES,
+    BAD_DATETIME, BAD_PATH, BAD_TID, FIELD_MISSING, OK, OP_DUPLICATE, OUT_OF_MEMORY, PREV_DATA_MISSING, PREV_MISSING, TRAILING_BYTES,
 )
 from indexer._fastpath.rows cimport (
     FUTURE_REV, MAX_WAVES, OUT_OF_SHARD, RECORD_CBOR, RECORD_TOO_LARGE, UNKNOWN_KIND, WAVE_SHIFT, Row,
@@ -159,39 +158,33 @@ cdef int refuse_body(Gathering *g, Frame *frame, int code, const uint8_t *body, 
 
 # --- proof ----------------------------------------------------------------------------------------------------------
 
-cdef int prove(Gathering *g, const Options *options, Frame *frame, Slice blocks, const uint8_t *commit_cid, Slice repo, Slice rev,
-               BlockIndex *index, Commit *commit) noexcept nogil:
-    """Read the CAR and its commit; 0 or the code of what is wrong. `commit_cid` may be NULL: then the CAR's root is the commit."""
+cdef int prove(Gathering *g, const Options *options, Frame *frame, const CommitFrame *commit, Proof *proof) noexcept nogil:
+    """What the operator wants proven about a commit, apart from its signature; 0 or the code of what is wrong."""
+    cdef const uint8_t *at
+    cdef int wanted = (PROVE_HASHES if options.hashes else 0) | (PROVE_TREE if options.inversion else 0)
+    cdef int code = check_commit(commit, &g.arena, wanted, proof, &at)
+    if code == PREV_DATA_MISSING or code == PREV_MISSING:
+        code = OK if options.without_previous else code
+    if code == OK:
+        frame.commit = proof.commit.whole
+        frame.data = proof.commit.data
+    return code
+
+
+cdef int prove_sync(Gathering *g, const Options *options, Frame *frame, Slice blocks, Slice did, Slice rev) noexcept nogil:
+    """The same for a #sync: its CAR's root is a commit of that account and rev."""
     cdef Span s = span_of_slice(blocks)
-    cdef const uint8_t *root
-    cdef const Block *block
-    cdef int code = read_car_header(&s, &root)
-    if code < 0:
-        return code
-    if commit_cid != NULL and memcmp(root, commit_cid, 36) != 0:
-        return COMMIT_NOT_ROOT
-    code = index_blocks(&s, &g.arena, index)
-    if code < 0:
-        return code
-    if options.hashes:
-        code = hash_blocks(index, &g.arena, &block)
-        if code < 0:
-            return code
-    block = find_block(index, digest_of(root))
-    if block == NULL:
-        return BLOCK_MISSING
-    frame.commit.p = block.data
-    frame.commit.n = block.length
-    s = span_of(block.data, block.length)
-    code = read_commit(&s, commit)
-    if code < 0:
-        return code
-    frame.data = commit.data
-    if commit.did.n != repo.n or memcmp(commit.did.p, repo.p, repo.n) != 0:
-        return COMMIT_REPO
-    if commit.rev.n != rev.n or memcmp(commit.rev.p, rev.p, rev.n) != 0:
-        return COMMIT_REV
-    return OK
+    cdef CommitFrame commit
+    cdef Options only_hashes = options[0]
+    cdef Proof proof
+    cdef int code
+    memset(&commit, 0, sizeof(commit))
+    only_hashes.inversion = False
+    commit.repo = did
+    commit.rev = rev
+    commit.blocks = blocks
+    code = read_car_header(&s, &commit.commit)
+    return code if code < 0 else prove(g, &only_hashes, frame, &commit, &proof)
 
 
 cdef bint paths_repeat(const CommitFrame *commit) noexcept nogil:
@@ -236,9 +229,8 @@ cdef bint open_waves(Gathering *g, Author *author, const CommitFrame *commit) no
     return True
 
 
-cdef int gather_op(Gathering *g, const Op *op, const BlockIndex *index, Author *author, Frame *frame) noexcept nogil:
-    """The row of one operation, or the note that it was refused."""
-    cdef const Block *block
+cdef int gather_op(Gathering *g, const Op *op, const Block *block, Author *author, Frame *frame) noexcept nogil:
+    """The row of one operation, or the note that it was refused. `block` is its record's."""
     cdef Row *row
     cdef Row *larger
     cdef uint32_t room
@@ -270,9 +262,6 @@ cdef int gather_op(Gathering *g, const Op *op, const BlockIndex *index, Author *
     row.kind = <uint8_t> kind
     row.cid = op.cid
     if op.action != ACTION_DELETE:
-        block = find_block(index, digest_of(op.cid))
-        if block == NULL:
-            return RECORD_MISSING
         row.record.p = block.data
         row.record.n = block.length
         if block.length > MAX_RECORD:
@@ -311,11 +300,9 @@ cdef int gather_commit(Gathering *g, const Options *options, Span *s, Frame *fra
     """A #commit; what is given is a code below zero (the stream's end), BATCH_IS_FULL, or 0."""
     cdef const uint8_t *body = s.p
     cdef CommitFrame commit
-    cdef Commit block
-    cdef BlockIndex index
+    cdef Proof proof
     cdef Author *author
-    cdef Author before
-    cdef uint32_t number, i, rows, refused, ordinal
+    cdef uint32_t number, i
     cdef bint exact
     cdef int code
     cdef int turn
@@ -348,33 +335,20 @@ cdef int gather_commit(Gathering *g, const Options *options, Span *s, Frame *fra
     elif commit.op_count > 1 and paths_repeat(&commit):
         frame.status = OP_DUPLICATE
     else:
-        frame.status = prove(g, options, frame, commit.blocks, commit.commit, commit.repo, commit.rev, &index, &block)
+        frame.status = prove(g, options, frame, &commit, &proof)
     if frame.status == OUT_OF_MEMORY:
         return OUT_OF_MEMORY
     if frame.status == OK:
-        before = author[0]
-        rows = g.row_count
-        refused = g.refused_count
-        ordinal = g.ordinal
+        frame.first_row = g.row_count
         if not open_waves(g, author, &commit):
             return BATCH_IS_FULL
         for turn in range(2):
             for i in range(commit.op_count):
                 if (commit.ops[i].action == ACTION_DELETE) == (turn == 0):
-                    code = gather_op(g, &commit.ops[i], &index, author, frame)
-                    if code == OUT_OF_MEMORY:
+                    code = gather_op(g, &commit.ops[i], proof.records[i], author, frame)
+                    if code < 0:
                         return code
-                    if code != OK:
-                        frame.status = code
-                        author[0] = before
-                        g.row_count = rows
-                        g.refused_count = refused
-                        g.ordinal = ordinal
-                        break
-            if frame.status != OK:
-                break
-        frame.first_row = rows
-        frame.rows = g.row_count - rows
+        frame.rows = g.row_count - frame.first_row
     g.counts[COUNT_COMMITS] += 1
     for i in range(commit.op_count):
         if commit.ops[i].action == ACTION_CREATE:
@@ -393,14 +367,15 @@ cdef int end_account(Gathering *g, Frame *frame) noexcept nogil:
     cdef Author *author = author_of(g, frame.did - 1)
     if author == NULL:
         return OUT_OF_MEMORY
-    if not frame.active and is_text(frame.text, b"deleted", 7) and author.created:
-        if author.latest >= MAX_WAVES:
-            return BATCH_IS_FULL
-        author.latest += 1
+    if not frame.active and is_text(frame.text, b"deleted", 7):
+        if author.created:
+            if author.latest >= MAX_WAVES:
+                return BATCH_IS_FULL
+            author.latest += 1
+            author.created = 0
+            if author.latest >= g.waves:
+                g.waves = <uint32_t> author.latest + 1
         author.base = author.latest
-        author.created = 0
-        if author.latest >= g.waves:
-            g.waves = <uint32_t> author.latest + 1
     frame.n = (<uint32_t> author.latest << WAVE_SHIFT) | g.ordinal
     g.ordinal += 1
     return OK
@@ -412,8 +387,6 @@ cdef int gather_event(Gathering *g, const Options *options, Span *s, Frame *fram
     cdef uint64_t pairs, i
     cdef uint32_t number
     cdef Slice key, did, time, rev, blocks
-    cdef Commit block
-    cdef BlockIndex index
     cdef bint exact, has_active
     cdef int code
     code = read_map(s, &pairs)
@@ -422,9 +395,13 @@ cdef int gather_event(Gathering *g, const Options *options, Span *s, Frame *fram
     key.p = NULL
     key.n = 0
     did.p = NULL
+    did.n = 0
     time.p = NULL
+    time.n = 0
     rev.p = NULL
+    rev.n = 0
     blocks.p = NULL
+    blocks.n = 0
     has_active = False
     for i in range(pairs):
         code = read_key(s, &key)
@@ -493,7 +470,7 @@ cdef int gather_event(Gathering *g, const Options *options, Span *s, Frame *fram
         elif (frame.rev >> 10) // 1000 > options.now + FUTURE_MILLISECONDS:
             frame.status = FUTURE_REV
         else:
-            frame.status = prove(g, options, frame, blocks, NULL, did, rev, &index, &block)
+            frame.status = prove_sync(g, options, frame, blocks, did, rev)
             if frame.status == OUT_OF_MEMORY:
                 return OUT_OF_MEMORY
     return OK

@@ -1,4 +1,4 @@
-"""Frames files, an in-memory stand-in for the store's answers, and a reader of COPY bodies, for the tests of the batch door."""
+"""For the tests of the batch door: frames files, a stand-in for the store's answers, a reader of COPY bodies."""
 
 from __future__ import annotations
 
@@ -39,11 +39,10 @@ def read_frames(name: str) -> list[bytes]:
     return frames
 
 
-def read_documents(name: str) -> dict[str, dict[str, object]]:
-    """DID -> DID document."""
+def read_documents(name: str) -> dict[str, bytes]:
+    """DID -> DID document as JSON."""
     data = zstandard.ZstdDecompressor().stream_reader(shared_file(name).read_bytes()).read()
-    documents: dict[str, dict[str, object]] = json.loads(data)
-    return documents
+    return {did: json.dumps(document).encode() for did, document in json.loads(data).items()}
 
 
 class Store:
