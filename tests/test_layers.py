@@ -133,3 +133,23 @@ def test_sql_would_be_seen() -> None:
         "DROP INDEX a", "CREATE UNIQUE INDEX a ON b (c)", "CREATE TEMP TABLE a (b int)",
     ):  # fmt: skip
         assert SQL.search(statement)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in SOURCES if path.suffix == ".py" and path != ROOT / "cache" / "keys.py"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_redis_keys_stand_in_one_module(path: Path) -> None:
+    looks_like_a_key = r"[a-z][a-z_-]*:\S*$" if room_of(path) == "cache" else r"indexer:"
+    for line, text in text_constants(path):
+        assert not re.match(looks_like_a_key, text), (
+            f"{path.relative_to(ROOT)}:{line} spells a Redis key: {text!r}"
+        )
+
+
+def test_lua_gets_its_keys_from_outside() -> None:
+    for script in ROOT.rglob("*.lua"):
+        calls = re.findall(r"redis\.p?call\(\s*['\"]\w+['\"]\s*,\s*([^,)]+)", script.read_text())
+        for first in calls:
+            assert not first.strip().startswith(("'", '"')), f"{script.name} spells a Redis key: {first}"

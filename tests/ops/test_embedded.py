@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -77,6 +78,18 @@ def end(daemon: subprocess.Popen[str]) -> None:
     daemon.stdout.close()
 
 
+def kill_everything(daemon: subprocess.Popen[str]) -> None:
+    family = [psutil.Process(daemon.pid), *psutil.Process(daemon.pid).children(recursive=True)]
+    for signal_all in (
+        psutil.Process.suspend,
+        psutil.Process.kill,
+    ):  # first, so that nobody notices anybody's end
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                signal_all(process)
+    end(daemon)
+
+
 def test_data_survives_a_restart_and_the_cache_does_not(state: Path) -> None:
     with EmbeddedServers(state, tuning=_SMALL) as servers:
         url = servers.postgres_url
@@ -95,6 +108,15 @@ def test_servers_do_not_run_as_root(state: Path) -> None:
     with EmbeddedServers(state, tuning=_SMALL) as servers:
         for pid in servers.pids.values():
             assert psutil.Process(pid).uids().real != 0
+
+
+def test_servers_do_not_get_our_secrets(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INDEXER_ADMIN_PASSWORD", "secret")
+    monkeypatch.setenv("PGPORT", "1")
+    with EmbeddedServers(state, tuning=_SMALL) as servers:
+        for pid in servers.pids.values():
+            assert "INDEXER_ADMIN_PASSWORD" not in psutil.Process(pid).environ()
+        assert query(servers.postgres_url, "SELECT 1") == 1
 
 
 def test_settings_override_the_tuned_ones(state: Path) -> None:
@@ -149,22 +171,14 @@ def test_killing_the_owner_ends_its_servers_and_the_next_start_recovers(state: P
 def test_killing_everything_at_once_loses_nothing_committed(state: Path) -> None:
     daemon, url, _ = start_daemon(state)
     query(url, "CREATE TABLE kept AS SELECT 42 AS answer")
-    family = [psutil.Process(daemon.pid), *psutil.Process(daemon.pid).children(recursive=True)]
-    for process in family:
-        process.suspend()  # so that nobody notices anybody's end
-    for process in family:
-        process.kill()
-    end(daemon)
+    kill_everything(daemon)
     with EmbeddedServers(state, tuning=_SMALL) as servers:
         assert query(servers.postgres_url, "SELECT answer FROM kept") == 42
 
 
 def test_a_lock_file_that_names_somebody_elses_pid_is_no_obstacle(state: Path) -> None:
     daemon, _, _ = start_daemon(state)
-    family = [psutil.Process(daemon.pid), *psutil.Process(daemon.pid).children(recursive=True)]
-    for process in family:
-        process.kill()
-    end(daemon)
+    kill_everything(daemon)
     lock_file = state / "postgres" / "postmaster.pid"
     lines = lock_file.read_text().splitlines()
     lock_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")

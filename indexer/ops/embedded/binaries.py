@@ -7,6 +7,7 @@ the binaries and the state directory. Starts nothing.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -37,24 +38,32 @@ class Account:
             os.chown(path, self.uid, self.gid)
 
 
-def choose_account() -> Account:
+def choose_account(data_directory: Path) -> Account:
     """Return ourselves, or the unprivileged account that servers run as when we are root.
 
-    Raises EmbeddedServerError where root has no such account to fall back to.
+    That is the owner of `data_directory` where it exists already. Raises EmbeddedServerError where root has no such
+    account to fall back to.
     """
     if os.geteuid() != 0:
         return Account(str(os.geteuid()))
+    with contextlib.suppress(FileNotFoundError, KeyError):
+        owner = pwd.getpwuid(data_directory.stat().st_uid)
+        if owner.pw_uid != 0:
+            return Account(owner.pw_name, owner.pw_uid, owner.pw_gid)
     for name in _ACCOUNTS:
-        try:
+        with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        if entry.pw_uid != 0:
             return Account(name, entry.pw_uid, entry.pw_gid)
     raise EmbeddedServerError(
         f"expected one of the accounts {', '.join(_ACCOUNTS)} to run Postgres as, because Postgres refuses to run as "
         "root; none exists on this machine"
     )
+
+
+def server_environment() -> dict[str, str]:
+    """Return the variables that a server process gets: none of ours, which hold secrets and PG* of other servers."""
+    kept = {name: value for name, value in os.environ.items() if name in ("LD_LIBRARY_PATH", "TZ")}
+    return {"PATH": os.defpath, "LC_ALL": "C", **kept}
 
 
 def unreachable_directory(path: Path, account: Account) -> Path | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 
 from indexer.errors import EmbeddedServerError
-from indexer.ops.embedded.binaries import Account
+from indexer.ops.embedded.binaries import Account, server_environment
 from indexer.ops.launch import launch_command
 
 _POLL_SECONDS = 0.02
@@ -158,6 +158,7 @@ class SupervisedChild:
                 stderr=log,
                 start_new_session=True,  # a Ctrl-C in the terminal is for us: we stop the servers last
                 cwd="/",
+                env=server_environment(),
             )
         with self._changed:
             self._process = process

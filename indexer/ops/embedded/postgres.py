@@ -6,7 +6,6 @@ Knows nothing about schemas.
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -18,7 +17,7 @@ from urllib.parse import quote
 import psutil
 
 from indexer.errors import EmbeddedServerError
-from indexer.ops.embedded.binaries import Account, postgres_programs
+from indexer.ops.embedded.binaries import Account, postgres_programs, server_environment
 from indexer.ops.embedded.child import SupervisedChild
 
 USER = DATABASE = "indexer"
@@ -167,7 +166,7 @@ class EmbeddedPostgres:
             capture_output=True,
             text=True,
             cwd="/",
-            env={"PATH": os.defpath, "LC_ALL": "C"},
+            env=server_environment(),
             **identity,  # type: ignore[call-overload]
         )
         if done.returncode != 0 or "ERROR:" in done.stderr:

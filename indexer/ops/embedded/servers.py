@@ -107,7 +107,7 @@ class EmbeddedServers:
             raise
 
     def _start_servers(self, state: Path) -> None:
-        account = choose_account()
+        account = choose_account(state / "postgres")
         if (closed := unreachable_directory(state, account)) is not None:
             raise EmbeddedServerError(
                 f"expected a state directory that the account {account.name} can enter, because Postgres does not "
