@@ -64,6 +64,10 @@ def _is_shard(value: str) -> bool:
     return match is not None and int(match[1]) < int(match[2])
 
 
+def _is_upstream(value: str) -> bool:
+    return re.fullmatch(r"((wss?|https?)://)?[^\s:/]+(:\d+)?(/\S*)?", value) is not None
+
+
 def _is_did(value: str) -> bool:
     return re.fullmatch(r"did:[a-z]+:[A-Za-z0-9._:%-]+", value) is not None
 
@@ -132,10 +136,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Option(
             "ingest",
             "relays or PDSes whose firehoses are followed, each with its own cursor",
-            expected="a list of URLs such as wss://bsky.network",
-            check=_all(_is_url("ws", "wss", "http", "https")),
+            expected="a list of hosts or URLs such as wss://bsky.network",
+            check=_all(_is_upstream),
         ),
     ] = ("wss://bsky.network",)
+    start_at: Annotated[
+        Literal["oldest", "live"],
+        Option(
+            "ingest",
+            "where an upstream that was never followed is begun: at the oldest event that it has, or now",
+        ),
+    ] = "oldest"
     verify: Annotated[
         Literal["full", "hashes"],
         Option("ingest", "what is verified of a commit: block hashes, or also signatures and MST proofs"),
@@ -188,6 +199,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             check=_is_http,
         ),
     ] = None
+
+    allow_private_hosts: Annotated[
+        bool,
+        Option("identity", "did:web hosts and handles may lie in private networks (for test networks only)"),
+    ] = False
 
     # --- api ---
     api_host: Annotated[str, Option("api", "address that the API listens on")] = "127.0.0.1"

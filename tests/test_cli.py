@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
 import sys
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from indexer import cli, errors
 from indexer.cli.commands import COMMANDS
 from indexer.cli.exit_codes import exit_code
+from indexer.store.migrate import migrations
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -93,3 +96,38 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr == "[]\n"
+
+
+def test_servers_of_the_state_directory_serve_one_command_after_another() -> None:
+    with TemporaryDirectory(prefix="indexer-test-") as directory:
+        os.chmod(directory, 0o711)
+        state = {"INDEXER_STATE_DIR": f"{directory}/state"}
+        first = run("migrate", **state)
+        assert first.returncode == 0, first.stderr
+        assert first.stdout == "".join(f"applied {migration.name}\n" for migration in migrations())
+        assert run("migrate", **state).stdout == "the schema is up to date\n"
+        status = json.loads(run("status", "--json", **state).stdout)
+        assert status["store"]["migrations"] == len(migrations())
+        assert status["cache"]["reachable"]
+        assert (status["ingest"], status["api"]) == (None, False)
+        assert "api        not running" in run("status", **state).stdout
+
+
+def test_an_unreachable_database_ends_with_69() -> None:
+    done = run(
+        "migrate",
+        INDEXER_POSTGRES_URL="postgresql://127.0.0.1:1/none",
+        INDEXER_REDIS_URL="redis://127.0.0.1:1",
+    )
+    assert done.returncode == 69
+    assert done.stderr.startswith("indexer migrate: cannot use database 'none' on 127.0.0.1:1: ")
+
+
+def test_tokens_are_for_simulated_accounts_and_our_service() -> None:
+    done = run("token", "--as", "ada0.test", "--service-did", "did:web:example.com")
+    claims = json.loads(base64.urlsafe_b64decode(done.stdout.split(".")[1] + "=="))
+    assert claims["aud"] == "did:web:example.com"
+    assert claims["lxm"] == "app.bsky.feed.getTimeline"
+    refused = run("token", "--as", "nobody.test")
+    assert refused.returncode == 2
+    assert "such as ada0.test; got nobody.test" in refused.stderr

@@ -87,8 +87,8 @@ def test_each_source_overrides_the_one_before(tmp_path: Path) -> None:
         ("cache_enabled", "maybe", r"expected `bool`, got 'maybe'"),
         (
             "upstreams",
-            "relay.example",
-            r"expected a list of URLs such as wss://bsky.network, got \['relay.example'\]",
+            "ftp://relay",
+            r"expected a list of hosts or URLs such as wss://bsky.network, got \['ftp://relay'\]",
         ),
         ("service_did", "example.com", r"expected a DID such as did:web:example.com, got 'example.com'"),
         ("image_cdn_url", "https://cdn", r"expected a URL with \{preset\}, \{did\} and \{cid\}"),

@@ -73,7 +73,11 @@ async def open_application(settings: Settings, stack: AsyncExitStack) -> Applica
 
 
 def _identity_settings(settings: Settings) -> IdentitySettings:
-    return IdentitySettings(plc_url=settings.plc_url, handle_resolver_url=settings.handle_resolver_url)
+    return IdentitySettings(
+        plc_url=settings.plc_url,
+        handle_resolver_url=settings.handle_resolver_url,
+        allow_private=settings.allow_private_hosts,
+    )
 
 
 def run_api(settings: Settings) -> None:

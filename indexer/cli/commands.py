@@ -36,6 +36,76 @@ def _json_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+def _api(loaded: Loaded, _arguments: argparse.Namespace) -> int:
+    from indexer.api.server import run_api
+    from indexer.cli.servers import any_servers
+
+    with any_servers(loaded.settings) as settings:
+        run_api(settings)
+    return 0
+
+
+def _migrate(loaded: Loaded, _arguments: argparse.Namespace) -> int:
+    from indexer.cli.daemon import migrate_schema
+    from indexer.cli.servers import any_servers
+
+    with any_servers(loaded.settings) as settings:
+        applied = migrate_schema(settings)
+    print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
+    return 0
+
+
+def _status(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from indexer.cli import status
+    from indexer.cli.servers import any_servers
+
+    with any_servers(loaded.settings) as settings:
+        found = status.collect(settings)
+    print(
+        msgspec.json.encode(found).decode() if arguments.json else status.as_text(found),
+        end="\n" if arguments.json else "",
+    )
+    return 0
+
+
+def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
+    from indexer.cli.demo_network import add_network_arguments
+
+    add_network_arguments(parser)
+    parser.add_argument("--port", type=int, default=0, help="port to serve on; 0 is any free one (0)")
+    parser.add_argument("--rate", type=float, default=30.0, help="events a second (30)")
+
+
+def _simulate(_loaded: Loaded, arguments: argparse.Namespace) -> int:
+    import trio
+
+    from indexer.cli.demo_network import serve_network
+
+    trio.run(serve_network, arguments.port, arguments.rate, arguments.accounts, arguments.seed)
+    return 0
+
+
+def _token_arguments(parser: argparse.ArgumentParser) -> None:
+    from indexer.cli.demo_network import add_network_arguments
+
+    parser.add_argument("--as", dest="handle", required=True, metavar="HANDLE", help="the account that asks")
+    parser.add_argument(
+        "--method",
+        default="app.bsky.feed.getTimeline",
+        help="the method to be called (app.bsky.feed.getTimeline)",
+    )
+    add_network_arguments(parser)
+
+
+def _token(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    from indexer.cli.demo_network import token
+
+    print(token(loaded.settings, arguments.handle, arguments.method, arguments.accounts, arguments.seed))
+    return 0
+
+
 def _config_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object")
@@ -62,12 +132,37 @@ def _version(_loaded: Loaded, _arguments: argparse.Namespace) -> int:
 COMMANDS = {
     command.name: command
     for command in (
+        Command("api", "answer client apps", _api, ("servers", "identity", "api", "operations")),
+        Command(
+            "migrate", "bring the database to this program's schema", _migrate, ("servers", "operations")
+        ),
+        Command(
+            "status",
+            "print cursors, sizes, drops, and who is running",
+            _status,
+            ("servers", "api", "operations"),
+            _json_flag,
+        ),
         Command(
             "config",
             "print the effective settings and where each comes from",
             _config,
             ALL_GROUPS,
             _config_arguments,
+        ),
+        Command(
+            "simulate",
+            "serve the simulated network of the demo alone",
+            _simulate,
+            ("operations",),
+            _simulate_arguments,
+        ),
+        Command(
+            "token",
+            "print a service token of a simulated account",
+            _token,
+            ("api", "operations"),
+            _token_arguments,
         ),
         Command("version", "print the program's version", _version),
     )

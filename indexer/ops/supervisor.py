@@ -53,8 +53,8 @@ async def supervise(
     """Run the workers until SIGTERM, SIGINT or a fatal end; returns the exit code.
 
     The workers start together, once those in `first` are ready; `on_ready` is called when all are. `check` is called
-    every second and raises to end everything. A first signal sends SIGTERM to all and waits; a second one kills. The code is
-    0 after SIGTERM, 130 after SIGINT, else the fatal worker's.
+    every second and raises to end everything. A first signal sends SIGTERM to all and waits; a second one kills.
+    The code is 0 after SIGTERM, 130 after SIGINT, else the fatal worker's.
     """
     state = _State()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
