@@ -1,9 +1,10 @@
-"""CAR v1: its header, its blocks one after the other, and a table that finds a block by its CID's digest."""
+"""CAR v1: its header, its blocks one after the other, and a table that finds a block by its CID."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from indexer._fastpath.arena cimport Arena
+from indexer._fastpath.cbor cimport check_cid
 from indexer._fastpath.reasons cimport BAD_CID, BAD_VARINT, CAR_BLOCK_TOO_SHORT, OK, TRUNCATED
 from indexer._fastpath.span cimport Slice, Span, left, take
 
@@ -59,7 +60,7 @@ cdef inline int read_block(Span *s, Block *block) noexcept nogil:
     if length < 36:
         s.p = start
         return CAR_BLOCK_TOO_SHORT
-    if section.p[0] != 1 or section.p[1] >= 0x80 or section.p[2] != 0x12 or section.p[3] != 0x20:
+    if check_cid(section.p, 36, NULL) < 0:
         s.p = start
         return BAD_CID
     block.cid = section.p
@@ -83,9 +84,9 @@ cdef inline uint64_t mix_digest(const uint8_t *digest, uint64_t seed) noexcept n
     return h ^ (h >> 32)
 
 
-cdef inline const Block *find_block(const BlockIndex *index, const uint8_t *digest) noexcept nogil:
-    """The (first) block with this digest, or NULL."""
-    cdef uint32_t slot = <uint32_t> mix_digest(digest, index.seed) & index.mask
+cdef inline const Block *find_block(const BlockIndex *index, const uint8_t *cid) noexcept nogil:
+    """The (first) block with this CID of 36 bytes, or NULL."""
+    cdef uint32_t slot = <uint32_t> mix_digest(cid + 4, index.seed) & index.mask
     cdef uint32_t found
     if index.count == 0:
         return NULL
@@ -93,7 +94,7 @@ cdef inline const Block *find_block(const BlockIndex *index, const uint8_t *dige
         found = index.slots[slot]
         if found == 0:
             return NULL
-        if memcmp(index.blocks[found - 1].cid + 4, digest, 32) == 0:
+        if memcmp(index.blocks[found - 1].cid, cid, 36) == 0:
             return &index.blocks[found - 1]
         slot = (slot + 1) & index.mask
 

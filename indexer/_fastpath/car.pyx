@@ -108,7 +108,7 @@ cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil:
                 index.slots[slot] = i + 1
                 break
             # A duplicate stays in the list (its hash is checked) but is never found.
-            if memcmp(index.blocks[found - 1].cid + 4, index.blocks[i].cid + 4, 32) == 0:
+            if memcmp(index.blocks[found - 1].cid, index.blocks[i].cid, 36) == 0:
                 break
             slot = (slot + 1) & index.mask
     return OK

@@ -184,7 +184,7 @@ cdef inline int read_text(Span *s, Slice *out) noexcept nogil:
     cdef int code = read_string(s, TEXT, out)
     if code < 0:
         return code
-    if not text_is_utf8(out.p, out.n):
+    if not text_is_utf8(out.p, out.n, <size_t> (s.end - out.p)):
         s.p = start
         return BAD_UTF8
     return OK

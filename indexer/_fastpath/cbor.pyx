@@ -22,7 +22,7 @@ from indexer._fastpath.reasons cimport (
 )
 from indexer._fastpath.span cimport Slice, Span, left, span_of, take
 from indexer._fastpath.text cimport (
-    text_ascii_prefix, text_base64_write, text_is_utf8, text_json_plain_prefix,
+    text_base64_write, text_is_ascii, text_is_utf8, text_is_utf8_slowly, text_json_copy,
 )
 
 TOLERATE_NOTHING = 0
@@ -111,7 +111,7 @@ cdef inline int read_text_body(Span *s, const uint8_t *start, uint64_t length, S
     if take(s, length, out) < 0:
         s.p = start
         return TRUNCATED
-    if not text_is_utf8(out.p, out.n):
+    if not text_is_utf8(out.p, out.n, <size_t> (s.end - out.p)):
         s.p = start
         return BAD_UTF8
     return OK
@@ -254,37 +254,36 @@ cdef inline void put_byte(Output *out, uint8_t value) noexcept nogil:
     out.used += 1
 
 
-cdef inline size_t unplain_prefix(const uint8_t *p, size_t n) noexcept nogil:
-    """How many bytes from 0x80 on come first: parts of characters that stand for themselves in JSON."""
-    cdef size_t i = 0
-    while i < n and p[i] >= 0x80:
-        i += 1
-    return i
-
-
-cdef int write_json_text(Output *out, Slice text) noexcept nogil:
-    """A JSON string of checked UTF-8: quote, backslash and control characters (NUL too) are escaped, nothing else."""
-    cdef const char *hexadecimal = b"0123456789abcdef"
-    cdef const uint8_t *p = text.p
-    cdef size_t n = text.n
-    cdef size_t run
-    cdef uint8_t c
-    if reserve(out, n + 8) < 0:
+cdef int write_json_text(Output *out, Slice text, const uint8_t *end) noexcept nogil:
+    """A JSON string: quote, backslash and control characters (NUL too) are escaped, nothing else. `end` is where the input ends.
+    BAD_UTF8 where the text is none."""
+    cdef size_t plain
+    if reserve(out, text.n + 32) < 0:
         return OUT_OF_MEMORY
     put_byte(out, b'"')
-    while True:
-        run = text_json_plain_prefix(p, n)
-        run += unplain_prefix(p + run, n - run)
-        put(out, p, run)
-        p += run
-        n -= run
-        if n == 0:
-            break
-        c = p[0]
-        if c >= 0x20 and c != b'"' and c != b'\\':
-            continue
-        if reserve(out, n + 8) < 0:
+    plain = text_json_copy(text.p, text.n, <size_t> (end - text.p), out.data + out.used)
+    out.used += plain
+    if plain < text.n:
+        return write_json_rest(out, text.p + plain, text.n - plain)
+    put_byte(out, b'"')
+    return OK
+
+
+cdef int write_json_rest(Output *out, const uint8_t *p, size_t n) noexcept nogil:
+    """The rest of a text from its first byte that is not plain ASCII on, and the closing quote."""
+    cdef const char *hexadecimal = b"0123456789abcdef"
+    cdef size_t i
+    cdef uint8_t c
+    if not text_is_utf8_slowly(p, n):
+        return BAD_UTF8
+    for i in range(n):
+        # Room for this byte's escape and for all that follows as it is.
+        if reserve(out, n - i + 8) < 0:
             return OUT_OF_MEMORY
+        c = p[i]
+        if c >= 0x20 and c != b'"' and c != b'\\':
+            put_byte(out, c)
+            continue
         put_byte(out, b'\\')
         if c == b'"' or c == b'\\':
             put_byte(out, c)
@@ -302,8 +301,6 @@ cdef int write_json_text(Output *out, Slice text) noexcept nogil:
             put(out, b"u00", 3)
             put_byte(out, hexadecimal[c >> 4])
             put_byte(out, hexadecimal[c & 15])
-        p += 1
-        n -= 1
     put_byte(out, b'"')
     return OK
 
@@ -351,8 +348,13 @@ cdef int write_json_value(Span *s, Output *out, Tolerance *tolerance, int depth)
     if code < 0:
         return code
     if major == TEXT:
-        code = read_text_body(s, start, argument, &part)
-        return code if code < 0 else write_json_text(out, part)
+        if take(s, argument, &part) < 0:
+            s.p = start
+            return TRUNCATED
+        code = write_json_text(out, part, s.end)
+        if code < 0:
+            s.p = start
+        return code
     # Every other value's own characters fit in here; bytes reserve again.
     if reserve(out, 96) < 0:
         return OUT_OF_MEMORY
@@ -377,7 +379,7 @@ cdef int write_json_value(Span *s, Output *out, Tolerance *tolerance, int depth)
             code = read_next_key(s, &part, tolerance, &unsorted)
             if code < 0:
                 return code
-            if write_json_text(out, part) < 0 or reserve(out, 2) < 0:
+            if write_json_text(out, part, s.end) < 0 or reserve(out, 2) < 0:
                 return OUT_OF_MEMORY
             put_byte(out, b':')
             code = write_json_value(s, out, tolerance, depth - 1)
@@ -466,7 +468,7 @@ cdef uint8_t cached_lengths[KEY_CACHE]
 cdef object text_object(Slice text):
     """A str of checked UTF-8."""
     cdef object out
-    if text_ascii_prefix(text.p, text.n) == text.n:
+    if text_is_ascii(text.p, text.n, text.n):
         out = PyUnicode_New(<Py_ssize_t> text.n, 127)
         memcpy(PyUnicode_DATA(out), text.p, text.n)
         return out
@@ -497,7 +499,7 @@ cdef object key_object(Slice key):
 
 cdef object decode_object(Span *s, const uint8_t *base, Tolerance *tolerance, int depth):
     cdef const uint8_t *start = s.p
-    cdef const uint8_t *cid
+    cdef const uint8_t *cid = NULL
     cdef uint64_t argument, i
     cdef int64_t number
     cdef double value

@@ -1,15 +1,46 @@
-"""The Merkle search tree of a repository: whole walks, and the inversion of a commit's operations on the part that it carries."""
+"""The Merkle search tree of a repository: its nodes in memory, and whole walks (inversion has a module of its own)."""
 
 from libc.stdint cimport uint8_t, uint32_t
+from libc.string cimport memcmp
 
 from indexer._fastpath.arena cimport Arena
-from indexer._fastpath.car cimport Block, BlockIndex
-from indexer._fastpath.frame cimport Op
+from indexer._fastpath.car cimport BlockIndex
 from indexer._fastpath.span cimport Slice
 
 cdef enum:
     MAX_LAYER = 128  # two bits of a SHA-256 a layer
     LONGEST_KEY = 830  # an NSID of 317, a slash, a record key of 512
+
+
+cdef struct Node
+
+
+ctypedef struct Link:
+    const uint8_t *cid  # 36 bytes, as they stand in the parent's block or were computed; NULL where `node` is new, or nothing
+    Node *node  # NULL where not loaded, or nothing
+
+
+ctypedef struct Entry:
+    Slice key
+    const uint8_t *value  # 36 bytes
+    Link right
+
+
+cdef struct Node:
+    int layer
+    uint32_t count
+    uint32_t capacity
+    bint changed  # something below or in it is not what its CID says
+    bint reshaped  # its own entries or the presence of its links changed, so that its bytes must be written anew
+    Link first
+    Entry *entries
+    Slice block  # the bytes that it was read from
+
+
+ctypedef struct Tree:
+    const BlockIndex *index
+    Arena *arena
+    const uint8_t *at  # where the last refusal happened
 
 
 ctypedef struct Leaf:
@@ -23,23 +54,53 @@ ctypedef struct Leaves:
     size_t count
 
 
+cdef inline int compare(Slice a, Slice b) noexcept nogil:
+    cdef int order = memcmp(a.p, b.p, a.n if a.n < b.n else b.n)
+    if order != 0:
+        return order
+    return 0 if a.n == b.n else (-1 if a.n < b.n else 1)
+
+
+cdef inline bint is_nothing(const Link *link) noexcept nogil:
+    return link.cid == NULL and link.node == NULL
+
+
+cdef inline Link nothing() noexcept nogil:
+    cdef Link out
+    out.cid = NULL
+    out.node = NULL
+    return out
+
+
+cdef inline uint32_t lower_bound(const Node *node, Slice key) noexcept nogil:
+    """The number of entries whose key is below `key`."""
+    cdef uint32_t low = 0
+    cdef uint32_t high = node.count
+    cdef uint32_t middle
+    while low < high:
+        middle = (low + high) >> 1
+        if compare(node.entries[middle].key, key) < 0:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+cdef inline Link *link_before(Node *node, uint32_t position) noexcept nogil:
+    """The link between entries `position - 1` and `position`."""
+    return &node.first if position == 0 else &node.entries[position - 1].right
+
+
+# The CID (36 bytes) of the tree without keys.
+cdef const uint8_t *empty_tree() noexcept nogil
+
 # The layer on which a key stands: pairs of leading zero bits of its SHA-256.
 cdef int key_layer(Slice key) noexcept nogil
+
+# Read the node that a link leads to, unless that has been done. `layer` is its layer, or -1 for a root, which shows its layer by its
+# first key.
+cdef int load(Tree *tree, Link *link, int layer) noexcept nogil
 
 # All leaves under `root` (36 bytes) in order, in tables of `arena`. Every node must be in `index`; order, prefixes and layers are checked.
 # `at` gets the place of the refusal: a byte of a node, or of the link that leads nowhere.
 cdef int walk_tree(const BlockIndex *index, const uint8_t *root, Arena *arena, Leaves *out, const uint8_t **at) noexcept nogil
-
-# Undo the operations on the tree under `root` and compare the root of what results with `prev_data` (36 bytes each).
-# PREV_MISSING: an update or delete came without `prev`, so this cannot be done; nothing else was checked then.
-cdef int invert(
-    const BlockIndex *index, const uint8_t *root, const Op *ops, uint32_t op_count, const uint8_t *prev_data, Arena *arena,
-    const uint8_t **at,
-) noexcept nogil
-
-# The weaker check without `prev`: created and updated paths lead to their records, deleted ones are absent, as far as blocks show.
-cdef int check_paths(
-    const BlockIndex *index, const uint8_t *root, const Op *ops, uint32_t op_count, Arena *arena, const uint8_t **at,
-) noexcept nogil
-
-cdef const uint8_t *empty_tree() noexcept nogil

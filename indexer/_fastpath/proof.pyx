@@ -13,13 +13,14 @@ from indexer._fastpath.car cimport Block, find_block, hash_blocks, index_blocks,
 from indexer._fastpath.cid cimport make_cid
 from indexer._fastpath.commit cimport Commit, read_commit, signed_digest
 from indexer._fastpath.frame cimport FRAME_COMMIT, CommitFrame, read_commit_body, read_frame_header
-from indexer._fastpath.mst cimport Leaves, check_paths, empty_tree, invert, walk_tree
+from indexer._fastpath.inversion cimport check_paths, invert
+from indexer._fastpath.mst cimport Leaves, empty_tree, walk_tree
 from indexer._fastpath.reasons cimport (
     BAD_HEADER, BLOCK_MISSING, COMMIT_NOT_ROOT, COMMIT_REPO, COMMIT_REV, MST_KEY, OK, OUT_OF_MEMORY, PREV_DATA_MISSING,
     PREV_MISSING, RECORD_MISSING, fail,
 )
 from indexer._fastpath.span cimport Slice, Span, span_of, span_of_slice
-from indexer._fastpath.text cimport text_ascii_prefix
+from indexer._fastpath.text cimport text_is_ascii
 
 
 cdef inline bint same(Slice a, Slice b) noexcept nogil:
@@ -27,7 +28,7 @@ cdef inline bint same(Slice a, Slice b) noexcept nogil:
 
 
 cdef int find_commit(const uint8_t *cid, Proof *out, const uint8_t **at) noexcept nogil:
-    cdef const Block *block = find_block(&out.index, cid + 4)
+    cdef const Block *block = find_block(&out.index, cid)
     cdef Span s
     cdef int code
     at[0] = cid
@@ -48,8 +49,8 @@ cdef int find_records(const CommitFrame *frame, Arena *arena, Proof *out, const 
         out.records[i] = NULL
         if frame.ops[i].cid == NULL:
             continue
-        out.records[i] = find_block(&out.index, frame.ops[i].cid + 4)
-        if out.records[i] == NULL or memcmp(out.records[i].cid, frame.ops[i].cid, 36) != 0:
+        out.records[i] = find_block(&out.index, frame.ops[i].cid)
+        if out.records[i] == NULL:
             at[0] = frame.ops[i].cid
             return RECORD_MISSING
     return OK
@@ -202,11 +203,11 @@ cdef list records_of(const Leaves *leaves, const Proof *proof, const uint8_t *ba
     cdef Slice key
     cdef size_t i
     for i in range(leaves.count):
-        block = find_block(&proof.index, leaves.items[i].cid + 4)
+        block = find_block(&proof.index, leaves.items[i].cid)
         if block == NULL:
             fail(RECORD_MISSING, leaves.items[i].cid - base)
         key = leaves.items[i].key
-        if text_ascii_prefix(key.p, key.n) != key.n:
+        if not text_is_ascii(key.p, key.n, key.n):
             fail(MST_KEY, leaves.items[i].cid - base)
         out.append((text_of(key), make_cid(leaves.items[i].cid), bytes_of(block.data, block.length)))
     return out

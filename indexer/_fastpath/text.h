@@ -10,31 +10,34 @@
 #include <emmintrin.h>
 #endif
 
-/* The number of bytes at the start that are below 0x80. */
-static inline size_t text_ascii_prefix(const uint8_t *p, size_t n) {
+/* Whether all bytes are below 0x80. `readable` bytes (n or more) may be read from p on, so that a short text takes one load. */
+static inline int text_is_ascii(const uint8_t *p, size_t n, size_t readable) {
     size_t i = 0;
 #if defined(__SSE2__)
-    for (; i + 16 <= n; i += 16) {
-        const int high = _mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(p + i)));
-        if (high) return i + (size_t)__builtin_ctz((unsigned)high);
+    if (n <= 16 && readable >= 16) {
+        const unsigned high = (unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)p));
+        return (high & ((1u << n) - 1)) == 0;
     }
+    if (n >= 16) {
+        for (; i + 16 <= n; i += 16)
+            if (_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(p + i)))) return 0;
+        return _mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(p + n - 16))) == 0;
+    }
+#else
+    (void)readable;
 #endif
-    for (; i + 8 <= n; i += 8) {
-        uint64_t word;
-        memcpy(&word, p + i, 8);
-        if (word & 0x8080808080808080ULL) break;
-    }
-    while (i < n && p[i] < 0x80) i++;
-    return i;
+    uint8_t any = 0;
+    for (; i < n; i++) any |= p[i];
+    return any < 0x80;
 }
 
 /* Whether the bytes are UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). */
-static int text_is_utf8(const uint8_t *p, size_t n) {
-    size_t i = text_ascii_prefix(p, n);
+static int text_is_utf8_slowly(const uint8_t *p, size_t n) {
+    size_t i = 0;
     while (i < n) {
         const uint8_t lead = p[i];
         if (lead < 0x80) {
-            i += text_ascii_prefix(p + i, n - i);
+            i++;
         } else if (lead < 0xC2) {
             return 0;
         } else if (lead < 0xE0) {
@@ -57,21 +60,33 @@ static int text_is_utf8(const uint8_t *p, size_t n) {
     return 1;
 }
 
-/* The number of bytes at the start that stand for themselves in a JSON string and are ASCII. */
-static inline size_t text_json_plain_prefix(const uint8_t *p, size_t n) {
+static inline int text_is_utf8(const uint8_t *p, size_t n, size_t readable) {
+    return text_is_ascii(p, n, readable) || text_is_utf8_slowly(p, n);
+}
+
+/* Copy what stands for itself in a JSON string and is ASCII, up to the first byte that is neither; returns how many bytes that is.
+ * `out` must have room for n + 16: whole vectors are written. `readable` as above. */
+static inline size_t text_json_copy(const uint8_t *p, size_t n, size_t readable, uint8_t *out) {
     size_t i = 0;
 #if defined(__SSE2__)
     const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(0x20);
-    for (; i + 16 <= n; i += 16) {
+    for (; i < n && i + 16 <= readable; i += 16) {
         const __m128i v = _mm_loadu_si128((const __m128i *)(p + i));
         /* Signed comparison: bytes from 0x80 on are negative, so one test finds control characters and non-ASCII. */
         const __m128i bad =
             _mm_or_si128(_mm_cmplt_epi8(v, space), _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
-        const int mask = _mm_movemask_epi8(bad);
-        if (mask) return i + (size_t)__builtin_ctz((unsigned)mask);
+        const unsigned mask = (unsigned)_mm_movemask_epi8(bad);
+        _mm_storeu_si128((__m128i *)(out + i), v);
+        if (mask) {
+            const size_t at = i + (size_t)__builtin_ctz(mask);
+            return at < n ? at : n;
+        }
     }
+    if (i >= n) return n;
+#else
+    (void)readable;
 #endif
-    while (i < n && p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\') i++;
+    for (; i < n && p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\'; i++) out[i] = p[i];
     return i;
 }
 
@@ -105,17 +120,20 @@ static inline uint64_t text_base32_group(const uint8_t *p) {
 }
 
 static inline void text_base32_write(const uint8_t *in, size_t n, uint8_t *out) {
-    uint32_t buffer = 0;
-    int bits = 0;
-    for (size_t i = 0; i < n; i++) {
-        buffer = (buffer << 8) | in[i];
-        bits += 8;
-        while (bits >= 5) {
-            bits -= 5;
-            *out++ = (uint8_t)TEXT_BASE32[(buffer >> bits) & 31];
-        }
+    size_t i = 0;
+    for (; i + 5 <= n; i += 5) {
+        const uint64_t v = ((uint64_t)in[i] << 32) | ((uint64_t)in[i + 1] << 24) | ((uint64_t)in[i + 2] << 16) |
+                           ((uint64_t)in[i + 3] << 8) | in[i + 4];
+        for (int k = 0; k < 8; k++) out[k] = (uint8_t)TEXT_BASE32[(v >> (35 - 5 * k)) & 31];
+        out += 8;
     }
-    if (bits) *out++ = (uint8_t)TEXT_BASE32[(buffer << (5 - bits)) & 31];
+    if (i < n) { /* fewer than five bytes: 2, 4, 5 or 7 characters, the last one padded with zero bits */
+        uint64_t v = 0;
+        const size_t rest = n - i;
+        for (size_t k = 0; k < 5; k++) v = (v << 8) | (k < rest ? in[i + k] : 0);
+        const size_t characters = (8 * rest + 4) / 5;
+        for (size_t k = 0; k < characters; k++) out[k] = (uint8_t)TEXT_BASE32[(v >> (35 - 5 * k)) & 31];
+    }
 }
 
 /* --- base64 without padding (the data model's $bytes) ------------------------------------------------------------ */

@@ -4,9 +4,10 @@ from libc.stdint cimport uint8_t, uint64_t
 
 
 cdef extern from "text.h" nogil:
-    size_t text_ascii_prefix(const uint8_t *p, size_t n)
-    int text_is_utf8(const uint8_t *p, size_t n)
-    size_t text_json_plain_prefix(const uint8_t *p, size_t n)
+    int text_is_ascii(const uint8_t *p, size_t n, size_t readable)
+    int text_is_utf8(const uint8_t *p, size_t n, size_t readable)
+    int text_is_utf8_slowly(const uint8_t *p, size_t n)
+    size_t text_json_copy(const uint8_t *p, size_t n, size_t readable, uint8_t *out)
     const char *TEXT_SORTABLE
     unsigned text_sortable_value(uint8_t c)
     uint64_t text_base32_group(const uint8_t *p)
