@@ -86,6 +86,7 @@ cdef int read_op(Span *s, Op *op) noexcept nogil:
     cdef const uint8_t *slash
     cdef uint64_t pairs, i
     cdef Slice key
+    cdef bint has_cid = False
     cdef int code = read_map(s, &pairs)
     if code < 0:
         return code
@@ -105,6 +106,7 @@ cdef int read_op(Span *s, Op *op) noexcept nogil:
         if code < 0:
             return code
         if is_text(key, b"cid", 3):
+            has_cid = True
             code = read_cid_or_null(s, &op.cid)
         elif is_text(key, b"path", 4):
             code = read_text(s, &op.path)
@@ -116,7 +118,7 @@ cdef int read_op(Span *s, Op *op) noexcept nogil:
             code = skip(s, NULL)
         if code < 0:
             return code
-    if op.action == 0 or op.path.p == NULL or (op.cid == NULL) != (op.action == ACTION_DELETE):
+    if op.action == 0 or op.path.p == NULL or not has_cid or (op.cid == NULL) != (op.action == ACTION_DELETE):
         s.p = start
         return BAD_OP
     slash = <const uint8_t *> memchr(op.path.p, b"/", op.path.n)
