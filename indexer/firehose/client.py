@@ -13,10 +13,11 @@ from collections.abc import Callable
 import structlog
 import trio
 
+from indexer._fastpath.eventstream import control_positions
 from indexer.errors import ConnectionLost, FutureCursor, ProtocolViolation, UpstreamError, UpstreamRefused
 from indexer.firehose.batch import FrameBatch
 from indexer.firehose.connection import INVALID_DATA, Connection, Dial, open_connection
-from indexer.firehose.control import StreamError, StreamInfo, control_positions, read_control
+from indexer.firehose.control import StreamError, StreamInfo, read_control
 from indexer.firehose.dial import dial
 from indexer.firehose.handshake import NEVER_RETRIED
 from indexer.firehose.options import FirehoseOptions, UpstreamStatus
@@ -106,10 +107,10 @@ class Follower:
     async def _deliver(self, connection: Connection) -> None:
         status = self.status
         while True:
-            frames = await connection.receive()
+            frames, size = await connection.receive()
             status.last_data_at = now = time.time()
             status.frames += len(frames)
-            status.bytes += sum(map(len, frames))
+            status.bytes += size
             status.waiting_frames = connection.inbox.waiting_frames
             status.waiting_bytes = connection.inbox.waiting_bytes
             ending = self._strip_control(frames)

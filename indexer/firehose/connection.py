@@ -65,8 +65,8 @@ class Connection:
         self.failure = violation
         self.alive.cancel()
 
-    async def receive(self) -> list[bytes]:
-        """The next binary messages in order, at least one, bounded as the options say.
+    async def receive(self) -> tuple[list[bytes], int]:
+        """The next binary messages in order, at least one, bounded as the options say, and their size in all.
 
         Raises ConnectionLost when the connection ended or no data came for `data_timeout`, ProtocolViolation
         when the peer broke the protocol; both only after every message before that was handed over.

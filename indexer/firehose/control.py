@@ -11,13 +11,6 @@ from dataclasses import dataclass
 from indexer._fastpath.cbor import TOLERATE_ALL, decode_at
 from indexer.errors import FrameError
 
-# Complete headers {op: 1, t: "#..."} of the data frames, in DAG-CBOR's only order: `t` before `op`.
-_DATA_HEADERS = tuple(
-    b"\xa2atg#commitbop\x01".replace(b"g#commit", bytes([0x60 + len(kind)]) + kind)
-    for kind in (b"#commit", b"#identity", b"#account", b"#sync")
-)
-_COMMIT_HEADER = _DATA_HEADERS[0]
-
 _MAX_CONTROL_BYTES = 64 << 10
 _SHOWN_CHARACTERS = 500
 
@@ -36,16 +29,6 @@ class StreamError:
 
     error: str
     message: str
-
-
-def control_positions(frames: list[bytes]) -> list[int]:
-    """Where in `frames` those stand that may be control frames: all whose header is not that of a known data
-    frame."""
-    return [
-        position
-        for position, frame in enumerate(frames)
-        if not frame.startswith(_COMMIT_HEADER) and not frame.startswith(_DATA_HEADERS)
-    ]
 
 
 def read_control(frame: bytes) -> StreamInfo | StreamError | None:

@@ -22,7 +22,9 @@ class Inbox:
         self._sizes: deque[int] = deque()
         self._end: Exception | None = None
         self._stopped = False
-        self._arrival = trio.Event()
+        self._wake = trio.Event()
+        # How much must wait before the consumer is woken: a task switch for every read would cost more than the read.
+        self._wake_frames = self._wake_bytes = 1
         self._room = trio.Event()
         self.waiting_bytes = 0
         self.waiting_frames = 0
@@ -35,7 +37,8 @@ class Inbox:
         self._sizes.append(size)
         self.waiting_bytes += size
         self.waiting_frames += len(messages)
-        self._arrival.set()
+        if self._enough:
+            self._wake.set()
 
     def stop(self) -> None:
         """Nothing is taken any more: forget what waits and what comes, so that the writer never waits."""
@@ -60,28 +63,33 @@ class Inbox:
         call counts."""
         if self._end is None:
             self._end = error
-        self._arrival.set()
+        self._wake.set()
 
-    async def take(self, max_frames: int, max_bytes: int, wait: float) -> list[bytes]:
+    async def take(self, max_frames: int, max_bytes: int, wait: float) -> tuple[list[bytes], int]:
         """The messages that wait, at least one: up to about `max_frames` or `max_bytes` (whole reads are not
         torn), or those that came within `wait` seconds of the first. Raises what `end` was given once nothing
         is left."""
-        while not self._lists:
-            if self._end is not None:
-                raise self._end
-            self._arrival = trio.Event()
-            await self._arrival.wait()
-        if wait > 0 and self._end is None and not self._enough(max_frames, max_bytes):
-            with trio.move_on_after(wait):
-                while self._end is None and not self._enough(max_frames, max_bytes):
-                    self._arrival = trio.Event()
-                    await self._arrival.wait()
+        if not self._lists:
+            await self._until(1, 1)
+        if not self._lists:
+            assert self._end is not None
+            raise self._end
+        with trio.move_on_after(wait):
+            await self._until(max_frames, max_bytes)
         return self._pop(max_frames, max_bytes)
 
-    def _enough(self, max_frames: int, max_bytes: int) -> bool:
-        return self.full or self.waiting_frames >= max_frames or self.waiting_bytes >= max_bytes
+    async def _until(self, frames: int, size: int) -> None:
+        """Wait until so many frames or bytes wait, or the inbox is full or ended."""
+        self._wake_frames, self._wake_bytes = frames, min(size, self._max_bytes)
+        if self._end is None and not self._enough:
+            self._wake = trio.Event()
+            await self._wake.wait()
 
-    def _pop(self, max_frames: int, max_bytes: int) -> list[bytes]:
+    @property
+    def _enough(self) -> bool:
+        return self.waiting_frames >= self._wake_frames or self.waiting_bytes >= self._wake_bytes
+
+    def _pop(self, max_frames: int, max_bytes: int) -> tuple[list[bytes], int]:
         messages = self._lists.popleft()
         size = self._sizes.popleft()
         while self._lists and len(messages) < max_frames and size < max_bytes:
@@ -91,4 +99,4 @@ class Inbox:
         self.waiting_frames -= len(messages)
         if not self.full:
             self._room.set()
-        return messages
+        return messages, size

@@ -12,6 +12,9 @@ from typing import cast
 
 import trio
 
+# OpenSSL copies what it is given: pieces of two or three records stay in the cache until they are decrypted.
+_PIECE_BYTES = 48 << 10
+
 
 class TlsStream(trio.abc.Stream):
     """A TLS client over a connected socket; one task may receive while others send.
@@ -29,6 +32,8 @@ class TlsStream(trio.abc.Stream):
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         self._sending = trio.Lock()
         self._encrypted = memoryview(bytearray(read_bytes))
+        # What of `_encrypted` OpenSSL has not been given yet.
+        self._unfed = self._encrypted[:0]
 
     async def do_handshake(self) -> None:
         """Raises trio.BrokenResourceError, caused by the ssl.SSLError, if the peers do not agree."""
@@ -60,35 +65,44 @@ class TlsStream(trio.abc.Stream):
                 self._incoming.write_eof()
 
     def _decrypt(self, window: memoryview) -> int | None:
-        """As many records as fit into `window`: their size, 0 at the end of the stream, None if more must be
-        read."""
+        """As many records as fit into `window`: their size, 0 at the end of the stream, None if more must be read."""
         size = 0
         room = len(window)
         # With a buffer, SSLObject.read gives a count of bytes, which its type stubs do not know.
         read = cast("Callable[[int, memoryview], int]", self._tls.read)
-        try:
-            while size < room:
+        while size < room:
+            try:
                 got = read(room - size, window[size:])
-                if not got:
-                    break
-                size += got
-        except ssl.SSLWantReadError:
-            return size or None
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            return size
-        except ssl.SSLError as error:
-            if size:
+            except ssl.SSLWantReadError:
+                if self._feed():
+                    continue
+                return size or None
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return size
-            raise trio.BrokenResourceError(f"TLS: {error}") from error
+            except ssl.SSLError as error:
+                if size:
+                    return size
+                raise trio.BrokenResourceError(f"TLS: {error}") from error
+            if not got:
+                return size
+            size += got
         return size
 
-    async def _fill(self) -> int:
+    def _feed(self) -> bool:
+        """Give OpenSSL the next piece of what was read; whether there was one."""
+        piece = self._unfed[:_PIECE_BYTES]
+        self._unfed = self._unfed[_PIECE_BYTES:]
+        self._incoming.write(piece)
+        return len(piece) > 0
+
+    async def _fill(self) -> bool:
+        """Read from the socket; False at the end of its stream."""
         try:
             size = await self._transport.socket.recv_into(self._encrypted)
         except OSError as error:
             raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
-        self._incoming.write(self._encrypted[:size])
-        return size
+        self._unfed = self._encrypted[:size]
+        return self._feed()
 
     async def _flush(self) -> None:
         async with self._sending:

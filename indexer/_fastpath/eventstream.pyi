@@ -1,0 +1,3 @@
+"""Types of `eventstream.pyx`."""
+
+def control_positions(frames: list[bytes]) -> list[int]: ...
