@@ -13,10 +13,13 @@ from indexer.errors import ProtocolViolation
 from indexer.firehose.handshake import HandshakeStream
 from indexer.firehose.inbox import Inbox
 from indexer.firehose.options import MAX_MESSAGE_BYTES
+from indexer.firehose.sockets import receive_into
 from indexer.firehose.tls import TlsStream
 from indexer.firehose.upstream import Upstream
 
 _SWITCHED = (b"HTTP/1.1 101", b"HTTP/1.0 101")
+# Other tasks run after so many bytes at the latest: about half a millisecond.
+_YIELD_BYTES = 1 << 20
 _END_OF_HEAD = b"\r\n\r\n"
 
 
@@ -33,6 +36,7 @@ class DeframingStream(HandshakeStream):
         self._read_bytes = read_bytes
         self._deframer = Deframer(MAX_MESSAGE_BYTES)
         self._switched = False
+        self._unyielded = 0
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Until the response to the handshake is complete: its bytes. Then: the next control frames."""
@@ -48,6 +52,10 @@ class DeframingStream(HandshakeStream):
             if not size:
                 return b""
             self._deframer.received(size)
+            self._unyielded += size
+            if self._unyielded >= _YIELD_BYTES:
+                self._unyielded = 0
+                await trio.lowlevel.checkpoint()
 
     def _split_head(self, data: bytes | bytearray) -> bytes | bytearray:
         """Keep what follows a "101 Switching Protocols" response for the deframer, and give the rest."""
@@ -80,10 +88,7 @@ class DeframingStream(HandshakeStream):
         if isinstance(self._transport, TlsStream):
             return await self._transport.receive_into(window)
         if isinstance(self._transport, trio.SocketStream):
-            try:
-                return await self._transport.socket.recv_into(window)
-            except OSError as error:
-                raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
+            return await receive_into(self._transport, window)
         data = await self._transport.receive_some(len(window))
         window[: len(data)] = data
         return len(data)

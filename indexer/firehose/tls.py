@@ -12,6 +12,8 @@ from typing import cast
 
 import trio
 
+from indexer.firehose.sockets import receive_into
+
 # OpenSSL copies what it is given: pieces of two or three records stay in the cache until they are decrypted.
 _PIECE_BYTES = 48 << 10
 
@@ -97,10 +99,7 @@ class TlsStream(trio.abc.Stream):
 
     async def _fill(self) -> bool:
         """Read from the socket; False at the end of its stream."""
-        try:
-            size = await self._transport.socket.recv_into(self._encrypted)
-        except OSError as error:
-            raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
+        size = await receive_into(self._transport, self._encrypted)
         self._unfed = self._encrypted[:size]
         return self._feed()
 
