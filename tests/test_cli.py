@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from indexer import cli, errors
 from indexer.cli.commands import COMMANDS
 from indexer.cli.exit_codes import exit_code
+from indexer.ops.embedded import EmbeddedServers
 from indexer.store.migrate import migrations
 
 
@@ -131,3 +134,22 @@ def test_tokens_are_for_simulated_accounts_and_our_service() -> None:
     refused = run("token", "--as", "nobody.test")
     assert refused.returncode == 2
     assert "such as ada0.test; got nobody.test" in refused.stderr
+
+
+def test_sigterm_ends_a_daemon_with_0_and_takes_its_servers_along() -> None:
+    with TemporaryDirectory(prefix="indexer-test-") as directory:
+        os.chmod(directory, 0o711)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("INDEXER_")}
+        daemon = subprocess.Popen(
+            [sys.executable, "-m", "indexer", "api", "--api-port", "0", "--state-dir", f"{directory}/state"],
+            env=clean,
+            stderr=subprocess.DEVNULL,
+        )
+        started = Path(directory) / "state" / "postgres.partial"  # its servers are just being made
+        deadline = time.monotonic() + 30
+        while not started.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        daemon.terminate()
+        assert daemon.wait(60) == 0
+        with EmbeddedServers(Path(directory) / "state"):
+            pass

@@ -6,13 +6,14 @@ configuration.py  settings as people read them   exit_codes.py  what exit codes 
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 
 from indexer.cli.arguments import given_settings, make_parser
 from indexer.cli.commands import COMMANDS
-from indexer.cli.exit_codes import BUG, INTERRUPTED, exit_code, leaves
+from indexer.cli.exit_codes import BUG, INTERRUPTED, OK, TERMINATED, exit_code, leaves
 from indexer.config import load
 
 
@@ -24,7 +25,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from indexer.ops import logs
 
         logs.configure(loaded.settings.log_level, loaded.settings.log_format)
-        return COMMANDS[arguments.command].run(loaded, arguments)
+        command = COMMANDS[arguments.command]
+        # Until a daemon's own handling begins, and after it: leave through every `with` and `finally` on the way.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK if command.is_daemon else TERMINATED))
+        return command.run(loaded, arguments)
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         sys.stderr.close()
         return 0

@@ -20,13 +20,17 @@ def _no_arguments(_parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Command:
-    """One command. `run` takes the settings and the parsed arguments and returns the exit code."""
+    """One command. `run` takes the settings and the parsed arguments and returns the exit code.
+
+    A daemon runs until it is asked to stop, which is then its success.
+    """
 
     name: str
     help: str
     run: Callable[[Loaded, argparse.Namespace], int]
     groups: tuple[str, ...] = ()
     add_arguments: Callable[[argparse.ArgumentParser], None] = _no_arguments
+    is_daemon: bool = False
 
 
 ALL_GROUPS = ("servers", "ingest", "identity", "api", "operations")
@@ -46,8 +50,7 @@ def _api(loaded: Loaded, _arguments: argparse.Namespace) -> int:
 
 
 def _migrate(loaded: Loaded, _arguments: argparse.Namespace) -> int:
-    from indexer.cli.daemon import migrate_schema
-    from indexer.cli.servers import any_servers
+    from indexer.cli.servers import any_servers, migrate_schema
 
     with any_servers(loaded.settings) as settings:
         applied = migrate_schema(settings)
@@ -132,7 +135,9 @@ def _version(_loaded: Loaded, _arguments: argparse.Namespace) -> int:
 COMMANDS = {
     command.name: command
     for command in (
-        Command("api", "answer client apps", _api, ("servers", "identity", "api", "operations")),
+        Command(
+            "api", "answer client apps", _api, ("servers", "identity", "api", "operations"), is_daemon=True
+        ),
         Command(
             "migrate", "bring the database to this program's schema", _migrate, ("servers", "operations")
         ),
@@ -156,6 +161,7 @@ COMMANDS = {
             _simulate,
             ("operations",),
             _simulate_arguments,
+            is_daemon=True,
         ),
         Command(
             "token",

@@ -6,7 +6,6 @@ they do is theirs.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import sys
@@ -18,11 +17,10 @@ import structlog
 import trio
 
 from indexer.cli.exit_codes import BAD_DATA, BUG, FAILURE, USAGE
-from indexer.cli.servers import owned_servers
+from indexer.cli.servers import migrate_schema, owned_servers
 from indexer.config import PREFIX, Loaded, Settings, to_environment
 from indexer.errors import ConfigError
 from indexer.ops.supervisor import Worker, supervise
-from indexer.store.migrate import migrate
 
 _FATAL = frozenset({FAILURE, USAGE, BAD_DATA, BUG})
 """Ends of a process that another attempt would only repeat; unreachable servers (69) and kills are tried again."""
@@ -73,15 +71,6 @@ def answers(url: str) -> Callable[[], Awaitable[bool]]:
             return False
 
     return ask
-
-
-def migrate_schema(settings: Settings) -> list[str]:
-    """Bring the database to this program's schema and return the names of the migrations that it took."""
-    assert settings.postgres_url is not None
-    applied = asyncio.run(migrate(settings.postgres_url))
-    if applied:
-        _log.info("migrated the schema", applied=applied)
-    return applied
 
 
 async def announce_api(settings: Settings) -> None:

@@ -13,6 +13,7 @@ BAD_DATA = 65
 UNAVAILABLE = 69
 BUG = 70
 INTERRUPTED = 130
+TERMINATED = 143
 
 MEANINGS = {
     OK: "done; a daemon was asked to stop and stopped cleanly",
@@ -22,6 +23,7 @@ MEANINGS = {
     UNAVAILABLE: "Postgres, Redis or an upstream cannot be reached or started",
     BUG: "something that must always hold does not: a bug, or a damaged database",
     INTERRUPTED: "stopped by Ctrl-C",
+    TERMINATED: "stopped by SIGTERM in the middle of work that was to end by itself",
 }
 
 _BY_ERROR: tuple[tuple[type[BaseException], int], ...] = (

@@ -6,14 +6,19 @@ them itself while it lasts.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from indexer.config import Settings
 from indexer.ops.embedded import EmbeddedServers, Tuning, running_addresses
+from indexer.store.migrate import migrate
+
+_log = structlog.get_logger("indexer.servers")
 
 
 def tuning_of(settings: Settings) -> Tuning:
@@ -59,6 +64,15 @@ def any_servers(settings: Settings) -> Iterator[Settings]:
         settings = _with_addresses(settings, running.postgres_url, running.redis_url)
     with owned_servers(settings) as (complete, _):
         yield complete
+
+
+def migrate_schema(settings: Settings) -> list[str]:
+    """Bring the database to this program's schema and return the names of the migrations that it took."""
+    assert settings.postgres_url is not None
+    applied = asyncio.run(migrate(settings.postgres_url))
+    if applied:
+        _log.info("migrated the schema", applied=applied)
+    return applied
 
 
 def _with_addresses(settings: Settings, postgres_url: str | None, redis_url: str | None) -> Settings:
