@@ -145,7 +145,7 @@ def test_interop_key_heights(interop: Callable[[str], Any]) -> None:
 def test_interop_keys_of_every_layer(interop: Callable[[str], Any]) -> None:
     records = {key: record(number) for number, key in enumerate(interop("mst/example_keys.txt"))}
     assert [path for path, _, _ in read_repository(build_repository(records)).records] == sorted(records)
-    for key in records:
+    for key in list(records)[::5]:
         after = {other: block for other, block in records.items() if other != key}
         assert prove_commit(build_commit(records, after).frame()).inverted
         assert prove_commit(build_commit(after, records).frame()).inverted

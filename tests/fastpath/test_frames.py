@@ -87,7 +87,7 @@ def test_libipld_reads_every_frame_of_load_alike(load_frames: list[bytes]) -> No
 
 
 def test_the_slow_model_agrees_on_load(load_frames: list[bytes], shared_directory: Path) -> None:
-    """Every commit proves itself; the model, which takes a millisecond each, checks one in STRIDE (signatures: in 40)."""
+    """Every commit proves itself; the model, a millisecond each, checks one in STRIDE (signatures: in 40)."""
     docs = documents(shared_directory, "pds-frames/load.did_docs.json.zst")
     for number, data in enumerate(commits(load_frames)):
         proof = prove_commit(data)
