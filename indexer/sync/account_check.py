@@ -6,10 +6,24 @@ account). What follows from the answer is policy.py's business.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import anyio
+
+from indexer._fastpath.batch import AccountEvent
 from indexer.errors import IdentityError, IdentityNotFound, UpstreamError
 from indexer.sync.identity import IdentityResolver
 from indexer.sync.pds import PdsClient, RepositoryUnavailable
-from indexer.sync.policy import VISIBLE, AccountStatus, Confirmation, account_status
+from indexer.sync.policy import (
+    VISIBLE,
+    AccountStatus,
+    Confirmation,
+    account_status,
+    effective_status,
+)
+
+DEADLINE = 10.0
+"""Seconds that the events of one batch may take: the batch waits for them."""
 
 
 class AccountChecker:
@@ -50,3 +64,32 @@ class AccountChecker:
             return Confirmation.UNKNOWN
         hidden = account_status(answer.active, answer.status) not in VISIBLE
         return Confirmation.CONFIRMED if hidden else Confirmation.CONTRADICTED
+
+    async def confirmed(
+        self, events: Sequence[AccountEvent], deadline: float = DEADLINE
+    ) -> list[AccountEvent]:
+        """The #account events of a batch as they may be stored: what the accounts' hosts contradict is left
+        out, and a deletion that nobody confirms within `deadline` seconds only deactivates.
+
+        Several events of one account are settled by one question per status.
+        """
+        questions = {(event.did, account_status(event.active, event.status)) for event in events}
+        answers: dict[tuple[str, AccountStatus], Confirmation] = {}
+
+        async def ask(did: str, status: AccountStatus) -> None:
+            answers[did, status] = await self.confirm(did, status)
+
+        with anyio.move_on_after(deadline):
+            async with anyio.create_task_group() as tasks:
+                for did, status in questions:
+                    if status not in VISIBLE:
+                        tasks.start_soon(ask, did, status)
+        kept = []
+        for event in events:
+            status = account_status(event.active, event.status)
+            unsure = Confirmation.CONFIRMED if status in VISIBLE else Confirmation.UNKNOWN
+            effective = effective_status(status, answers.get((event.did, status), unsure))
+            if effective is not None:
+                name = None if effective is AccountStatus.ACTIVE else effective.name.lower()
+                kept.append(event._replace(status=name))
+        return kept

@@ -114,6 +114,7 @@ class Resynchronizer:
         self,
         exporter: Exporter,
         *,
+        suspend: Callable[[str, int], Awaitable[None]],
         apply: Callable[[list[bytes]], Awaitable[None]],
         save_state: Callable[[int, RepositoryState], Awaitable[None]],
         load: Callable[[int], Awaitable[Sequence[tuple[str, int]]]],
@@ -121,6 +122,7 @@ class Resynchronizer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._exporter = exporter
+        self._suspend = suspend
         self._apply = apply
         self._save_state = save_state
         self._load = load
@@ -258,6 +260,7 @@ class Resynchronizer:
     async def _attempt(self, task: _Task) -> None:
         try:
             await self._save_state(task.actor, RepositoryState.IN_PROGRESS)
+            await self._suspend(task.did, task.actor)
             export = await self._exporter.fetch(task.did, task.actor)
             await self._store(export)
         except HostUnavailable as error:

@@ -9,6 +9,7 @@ import anyio
 import orjson
 import pytest
 
+from indexer._fastpath.batch import AccountEvent
 from indexer.simulation.account import World
 from indexer.sync.account_check import AccountChecker
 from indexer.sync.fetch import Fetcher
@@ -168,3 +169,31 @@ async def test_an_inactive_account_and_one_that_is_gone_from_the_directory(http:
         assert await checker.confirm(stranger.did, AccountStatus.DELETED) is Confirmation.CONFIRMED
         http.routes[f"/{alice.did}"] = Answer(b"", 500)
         assert await checker.confirm(alice.did, AccountStatus.DELETED) is Confirmation.UNKNOWN
+
+
+async def test_the_events_of_a_batch(http: HttpServer) -> None:
+    hosted = HostedWorld(http)
+    moved, gone, unsure, hidden, back = (
+        hosted.account(f"{name}.test") for name in ("moved", "gone", "unsure", "hidden", "back")
+    )
+    hosted.refuse(gone, "RepoNotFound")
+    http.routes[f"{SYNC}getLatestCommit?did={unsure.did}"] = Answer(b"{}", delay=1.0)
+    http.routes[f"{SYNC}getRepoStatus?did={hidden.did}"] = Answer(b"{}", delay=1.0)
+    events = [
+        AccountEvent(1, 1, "deactivated", False, 10, moved.did, 1),
+        AccountEvent(2, 1, "deleted", False, 11, moved.did, 2),
+        AccountEvent(3, 2, "deleted", False, 12, gone.did, 3),
+        AccountEvent(4, 3, "deleted", False, 13, unsure.did, 4),
+        AccountEvent(5, 4, "takendown", False, 14, hidden.did, 5),
+        AccountEvent(6, 5, None, True, 15, back.did, 6),
+        AccountEvent(7, 5, "throttled", True, 16, back.did, 7),
+    ]
+    async with hosted.resolver() as resolver, client() as pds:
+        kept = await AccountChecker(resolver, pds).confirmed(events, deadline=0.4)
+    assert [(event.n, event.status, event.active) for event in kept] == [
+        (3, "deleted", False),
+        (4, "deactivated", False),
+        (5, "takendown", False),
+        (6, None, True),
+        (7, "throttled", True),
+    ]

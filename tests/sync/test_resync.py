@@ -49,6 +49,10 @@ class Indexer:
         found = next((did for did in self.records if self.actor(did) == actor), None)
         return dict(self.records[found]) if found else {}
 
+    async def suspend(self, did: str, actor: int) -> None:
+        rev, root, _ = self.known.get(did, (0, None, True))
+        self.known[did] = (rev, root, False)
+
     async def save_state(self, actor: int, state: RepositoryState) -> None:
         did = next(did for did in self.known if self.actor(did) == actor)
         self.states[did] = state
@@ -133,6 +137,7 @@ async def indexer(hosted: HostedWorld, **limits: int) -> AsyncIterator[Indexer]:
         exporter = Exporter(resolver, PdsClient(fetcher, timeout=2.0), made.stored, lambda name: True)
         made.resync = Resynchronizer(
             exporter,
+            suspend=made.suspend,
             apply=made.apply,
             save_state=made.save_state,
             load=made.load,
@@ -220,6 +225,26 @@ async def test_too_much_to_hold_is_fetched_again(http: HttpServer) -> None:
         await until(lambda: index.resync.ready)
         assert index.resync.release() == []
         assert index.resync.statistics().waiting == 1
+
+
+async def test_a_repository_in_step_is_held_back_while_it_is_fetched(http: HttpServer) -> None:
+    """A backfill marks repositories that the stream may be running on."""
+    hosted = HostedWorld(http)
+    alice = hosted.account("alice.test")
+    async with indexer(hosted) as index:
+        for data in hosted.world.frames:
+            await index.feed(data)
+        route = f"{SYNC}getRepo?did={alice.did}"
+        http.routes[route] = Answer(http.routes[route].body, delay=0.2)
+        index.states[alice.did] = RepositoryState.DESYNCHRONIZED
+        index.resync.request(alice.did, index.actor(alice.did))
+        await until(lambda: any("getRepo" in asked for asked in http.asked))
+        applied = index.applied
+        for number in range(3):
+            await index.feed(alice.create_record(POST, {"text": f"during {number}"}).frame)
+        assert index.applied == applied
+        await index.quiet(alice)
+        assert index.records[alice.did] == wanted(alice)
 
 
 async def test_what_an_earlier_run_left_is_found_in_the_database(http: HttpServer) -> None:
