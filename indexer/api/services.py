@@ -11,8 +11,11 @@ from indexer.errors import ConfigError
 from indexer.hydration.hydrator import Hydrator
 from indexer.hydration.links import Links
 from indexer.store.reads.database import Database
+from indexer.store.reads.edges import Edges
 from indexer.store.reads.feeds import Feeds
 from indexer.store.reads.keys import KeyBook
+from indexer.store.reads.notices import Notices
+from indexer.store.reads.threads import Threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,9 @@ class Services:
     keys: KeyBook
     hydrator: Hydrator
     feeds: Feeds
+    edges: Edges
+    threads: Threads
+    notices: Notices
 
     async def signing_key(self, did: str) -> bytes | None:
         """The stored signing key of an account, None if it is not known."""
@@ -40,7 +46,17 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     try:
         keys = KeyBook(database)
         links = Links(settings.image_cdn_url, settings.video_cdn_url)
-        hydrator = Hydrator(database, keys, links, settings.trusted_verifiers)
-        yield Services(settings, database, keys, hydrator, Feeds(database, keys))
+        edges = Edges(database, keys)
+        hydrator = Hydrator(database, keys, edges, links, settings.trusted_verifiers)
+        yield Services(
+            settings=settings,
+            database=database,
+            keys=keys,
+            hydrator=hydrator,
+            feeds=Feeds(database, keys),
+            edges=edges,
+            threads=Threads(database),
+            notices=Notices(database, keys, edges),
+        )
     finally:
         await database.close()

@@ -21,13 +21,27 @@ from indexer.hydration.state import (
     ProfileDetail,
     Record,
     State,
+    Stored,
     Verification,
     list_keys,
 )
-from indexer.records.collections import GENERATOR, LABELER_SERVICE, LIST, NSIDS, STARTER_PACK
+from indexer.records.collections import (
+    FOLLOW,
+    GENERATOR,
+    LABELER_SERVICE,
+    LIKE,
+    LIST,
+    NSIDS,
+    POST,
+    REPOST,
+    STARTER_PACK,
+    VERIFICATION,
+)
 from indexer.store.reads.database import Database
+from indexer.store.reads.edges import Edge, Edges
 from indexer.store.reads.feeds import FeedItem
 from indexer.store.reads.keys import Key, KeyBook, RecordKey, split_uri
+from indexer.store.reads.notices import Notice
 
 #: Collections whose records are embedded in posts beside posts themselves.
 _EMBEDDED = frozenset({GENERATOR, LIST, LABELER_SERVICE, STARTER_PACK})
@@ -40,11 +54,17 @@ class Hydrator:
     """One per API worker. `trusted_verifiers`: DIDs whose verification records count."""
 
     def __init__(
-        self, database: Database, keys: KeyBook, links: Links, trusted_verifiers: Sequence[str] = ()
+        self,
+        database: Database,
+        keys: KeyBook,
+        edges: Edges,
+        links: Links,
+        trusted_verifiers: Sequence[str] = (),
     ) -> None:
         self.database = database
         self.keys = keys
         self.links = links
+        self.edges = edges
         self._trusted_dids = tuple(trusted_verifiers)
 
     def state(self, asker: Asker) -> State:
@@ -71,6 +91,56 @@ class Hydrator:
                 state.posts[post.key] = post
         await self._around_posts(state, set(actors), parents)
         return state
+
+    async def thread(self, asker: Asker, keys: Iterable[Key]) -> State:
+        """State for showing posts in a thread: with which of them the thread's author likes."""
+        state = await self.posts(asker, keys)
+        posts = list(state.posts.values())
+        rows = await self.database.rows(
+            "root_likes",
+            [post.rkey for post in posts],
+            [post.actor for post in posts],
+            [post.root[1] for post in posts],
+        )
+        await self.keys.learn_rare(row["rkey"] for row in rows)
+        for row in rows:
+            state.root_likes[(row["subject_key"], row["subject_actor"])] = row["rkey"]
+        return state
+
+    async def notifications(self, asker: Asker, notices: list[Notice]) -> State:
+        """State for showing notifications: their records, authors and the packs that brought followers."""
+        posts = [(key, actor) for kind, key, actor in (notice.record for notice in notices) if kind == POST]
+        subjects = [notice.subject[2] for notice in notices if notice.subject is not None]
+        state = await self.posts(asker, posts, actors=[*(notice.author for notice in notices), *subjects])
+        state.edges.update(
+            {
+                (kind, *edge.key): edge
+                for kind in (LIKE, REPOST)
+                for edge in await self._edges_of(kind, notices)
+            }
+        )
+        packs = {
+            via["uri"]
+            for notice in notices
+            if notice.edge is not None and notice.edge.kind == FOLLOW and b"starterpack" in notice.edge.record
+            for via in (Stored(notice.edge.record).value().get("via"),)
+            if isinstance(via, dict) and isinstance(via.get("uri"), str)
+        }
+        if packs:
+            await self._add_uris(state, packs)
+        kept = {notice.record for notice in notices if notice.record[0] == VERIFICATION}
+        await self._read_records(state, kept)
+        await self._read_revealed(state)
+        await self._read_labels(state, [state.uri(*notice.record) for notice in notices])
+        return state
+
+    async def _edges_of(self, kind: int, notices: list[Notice]) -> list[Edge]:
+        keys = [
+            (key, actor)
+            for (of, key, actor), edge in ((notice.record, notice.edge) for notice in notices)
+            if of == kind and edge is None
+        ]
+        return await self.edges.by_key(kind, keys)
 
     async def feed(self, asker: Asker, items: Iterable[FeedItem], *, actors: Iterable[int] = ()) -> State:
         """State for showing posts and reposts in a feed: with what they reply to, and who reposted them."""

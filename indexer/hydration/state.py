@@ -16,8 +16,10 @@ import orjson
 from indexer.hydration.encoding import record_json
 from indexer.hydration.links import Links
 from indexer.records.collections import POST
+from indexer.store.reads.edges import Edge
 from indexer.store.reads.feeds import FeedItem
 from indexer.store.reads.keys import Key, KeyBook, RecordKey, split_uri
+from indexer.store.reads.notices import Notice
 from indexer.store.reads.spelling import cid_text
 
 Json = dict[str, Any]
@@ -31,6 +33,7 @@ __all__ = [
     "Key",
     "Label",
     "ListState",
+    "Notice",
     "Post",
     "ProfileDetail",
     "Record",
@@ -104,6 +107,11 @@ class Actor(msgspec.Struct, gc=False):
         if self._profile is None and self.profile_record is not None:
             self._profile = Stored(self.profile_record)
         return self._profile
+
+    def cid_of_profile(self) -> str:
+        """The CID of the profile record; only where there is one."""
+        assert self.profile_cid is not None
+        return cid_text(self.profile_cid)
 
     @property
     def related(self) -> bool:
@@ -250,16 +258,6 @@ class ListState(msgspec.Struct, gc=False):
     opted_out: int | None = None
 
 
-class Edge(msgspec.Struct, gc=False):
-    """A like, repost, follow or block as a row: enough to spell its URI and to rebuild its record."""
-
-    rkey: int
-    actor: int
-    sort_at: int
-    cid: str
-    created_at_text: str = ""
-
-
 class ProfileDetail(msgspec.Struct, gc=False):
     """What only a detailed profile shows."""
 
@@ -325,13 +323,12 @@ class State:
     records: dict[RecordKey, Record] = field(default_factory=dict)
     lists: dict[Key, ListState] = field(default_factory=dict)
     pack_joins: dict[Key, tuple[int, int]] = field(default_factory=dict)
-    reposts: dict[Key, Edge] = field(default_factory=dict)
-    likes: dict[Key, Edge] = field(default_factory=dict)
     pair_blocks: dict[tuple[int, int], tuple[bool, list[int]]] = field(default_factory=dict)
     labels: dict[str, list[Label]] = field(default_factory=dict)
     verifications: dict[int, list[Verification]] = field(default_factory=dict)
     trusted_verifiers: frozenset[int] = frozenset()
     details: dict[int, ProfileDetail] = field(default_factory=dict)
+    edges: dict[RecordKey, Edge] = field(default_factory=dict)
     uris: dict[str, RecordKey] = field(default_factory=dict)
     root_likes: dict[Key, int] = field(default_factory=dict)
     list_samples: dict[Key, list[tuple[int, int, bool]]] = field(default_factory=dict)

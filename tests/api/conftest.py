@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from indexer.api.application import Application, Request, Response
 from indexer.api.auth import Authenticator, audiences_of
 from indexer.api.services import Services, open_services
 from indexer.config import Settings
+from tests.api.lexicon import Lexicons
 from tests.api.world import Account, World
 
 SERVICE = "did:web:appview.test"
@@ -29,6 +31,13 @@ _SCHEMA = (Path(__file__).parents[2] / "indexer/store/migrations/0001_initial.sq
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     """Workers of the API run on asyncio under uvloop."""
     return ("asyncio", {"use_uvloop": True})
+
+
+@pytest.fixture(scope="session")
+def lexicons() -> Lexicons | None:
+    """The API's schemas, beside the project; None where they are not."""
+    directory = Path(os.environ.get("INDEXER_SHARED") or Path(__file__).parents[3] / "shared") / "lexicons"
+    return Lexicons(directory) if directory.is_dir() else None
 
 
 @pytest.fixture
@@ -71,6 +80,7 @@ class Client:
 
     application: Application
     keys: Keys
+    lexicons: Lexicons | None = None
 
     async def ask(
         self,
@@ -109,6 +119,8 @@ class Client:
         response = await self.ask(nsid, params, viewer=viewer)
         assert response.status == 200, (response.status, response.body)
         value: dict[str, Any] = orjson.loads(response.body)
+        if self.lexicons is not None:
+            assert self.lexicons.problems(nsid, value) == []
         return value
 
     async def error(
@@ -135,7 +147,8 @@ class Client:
 
 
 @pytest.fixture
-async def client(services: Services) -> Client:
+async def client(services: Services, lexicons: Lexicons | None) -> Client:
+    """Its successful answers are checked against their lexicons where those are at hand."""
     keys = Keys()
     authenticator = Authenticator(keys, audiences=audiences_of(SERVICE))
-    return Client(Application(services, authenticator), keys)
+    return Client(Application(services, authenticator), keys, lexicons)

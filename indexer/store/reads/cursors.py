@@ -1,7 +1,8 @@
 """Keyset pagination: where a page ended, as clients carry it, and how the next one is read.
 
-Rows are ordered by (time, CID) descending. The tables' indexes order by time only, so a page is read with every row of
-its last millisecond and cut by CID here: pages neither repeat nor skip rows, whatever is written between them.
+Rows are ordered by (time, CID) descending, and by account where two have written the same record in the same
+millisecond. The tables' indexes order by time only, so a page is read with every row of its last millisecond and cut
+here: pages neither repeat nor skip rows, whatever is written between them.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ _LIMIT = 8_640_000_000_000_000
 
 
 class Cursor(NamedTuple):
-    """The (time in ms, CID) of the last row that a client has seen; later pages hold what is strictly smaller."""
+    """The (time in ms, place within it) of the last row that a client has seen; what follows is smaller."""
 
     time: int
-    cid: str
+    place: str
 
     @classmethod
     def parse(cls, text: str | None) -> Cursor | None:
@@ -40,7 +41,7 @@ class Cursor(NamedTuple):
         return cls(time, parts[1])
 
     def text(self) -> str:
-        return f"{self.time}__{self.cid}"
+        return f"{self.time}__{self.place}"
 
 
 def _leading_integer(text: str) -> int | None:
@@ -69,6 +70,11 @@ def of_an_older_kind(text: str | None) -> bool:
     return text is not None and "::" in text
 
 
+def place(cid: str, actor: int) -> str:
+    """Orders rows of one time: by CID as the reference does, then by account, for equal records have equal CIDs."""
+    return f"{cid}.{actor:x}"
+
+
 class Sorted(Protocol):
     """A row with a place in a list."""
 
@@ -76,14 +82,14 @@ class Sorted(Protocol):
     def sort_at(self) -> int: ...
 
     @property
-    def cid(self) -> str: ...
+    def place(self) -> str: ...
 
 
 Item = TypeVar("Item", bound=Sorted)
 
 
 def newest_first(items: Iterable[Item]) -> list[Item]:
-    return sorted(items, key=lambda item: (item.sort_at, item.cid), reverse=True)
+    return sorted(items, key=lambda item: (item.sort_at, item.place), reverse=True)
 
 
 async def read_page(
@@ -97,7 +103,7 @@ async def read_page(
     count = wanted
     while True:
         rows = await fetch(LATEST if cursor is None else cursor.time, count)
-        kept = rows if cursor is None else [row for row in rows if (row.sort_at, row.cid) < cursor]
+        kept = rows if cursor is None else [row for row in rows if (row.sort_at, row.place) < cursor]
         if len(kept) >= wanted or len(rows) < count:
             return newest_first(kept)
         count = len(rows) + wanted
@@ -108,4 +114,4 @@ def cut(items: list[Item], limit: int) -> tuple[list[Item], str | None]:
     page = items[:limit]
     if len(items) <= limit or not page:
         return page, None
-    return page, Cursor(page[-1].sort_at, page[-1].cid).text()
+    return page, Cursor(page[-1].sort_at, page[-1].place).text()

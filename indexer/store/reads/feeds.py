@@ -7,8 +7,9 @@ from typing import Final
 
 import msgspec
 
+from indexer.records.collections import REPOST
 from indexer.records.post_flags import HAS_GALLERY, HAS_IMAGES, HAS_VIDEO
-from indexer.store.reads.cursors import Cursor, cut, newest_first, read_page
+from indexer.store.reads.cursors import Cursor, cut, newest_first, place, read_page
 from indexer.store.reads.database import Database, Row
 from indexer.store.reads.edges import edge_cid
 from indexer.store.reads.keys import Key, KeyBook
@@ -37,6 +38,11 @@ class FeedItem(msgspec.Struct, frozen=True, gc=False):
     def originator(self) -> int:
         """The account by which the item is in the feed."""
         return self.post[1] if self.repost is None else self.repost[1]
+
+    @property
+    def place(self) -> str:
+        """Where the item stands among those of its time."""
+        return place(self.cid, self.originator)
 
 
 class AuthorFilter(msgspec.Struct, frozen=True):
@@ -93,7 +99,7 @@ class Feeds:
         merged = newest_first(others + own[:own_limit])
         page, after = cut(merged, limit)
         if after is None and page and len(own) > own_limit:
-            after = Cursor(page[-1].sort_at, page[-1].cid).text()
+            after = Cursor(page[-1].sort_at, page[-1].place).text()
         return page, after
 
     async def _followed(self, viewer: int, latest: int, count: int) -> list[FeedItem]:
@@ -122,7 +128,7 @@ class Feeds:
             return FeedItem(row["sort_at"], cid_text(row["cid"]), post)
         return FeedItem(
             row["sort_at"],
-            edge_cid(self._keys, "repost", row),
+            edge_cid(self._keys, REPOST, row),
             post,
             (row["repost_rkey"], row["repost_actor"]),
         )

@@ -24,3 +24,8 @@ def iso(milliseconds: int) -> str:
 def tid_text(value: int) -> str:
     """The 13 characters of a TID."""
     return tid.to_text(value)
+
+
+def tid_key(text: str) -> int | None:
+    """The integer of a record key that is a TID, else None."""
+    return tid.to_int(text)

@@ -1,0 +1,48 @@
+"""A thread's posts as keys."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from indexer.store.reads.cursors import Cursor, cut, read_page
+from indexer.store.reads.database import Database
+from indexer.store.reads.feeds import FeedItem
+from indexer.store.reads.keys import Key
+from indexer.store.reads.spelling import cid_text
+
+
+class Thread(NamedTuple):
+    """The keys of a thread around an anchor: the anchor and its ancestors, then replies, newest first."""
+
+    anchor: Key
+    ancestors: list[Key]
+    replies: list[Key]
+
+
+class Threads:
+    """Reads threads and quotes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def around(self, anchor: Key, height: int, depth: int) -> Thread:
+        """At most `height` posts above the anchor, at most `depth` levels of replies under it."""
+        rows = await self._database.rows("thread", *anchor, height, depth)
+        return Thread(
+            anchor,
+            [(row["rkey"], row["actor"]) for row in rows if row["above"]],
+            [(row["rkey"], row["actor"]) for row in rows if not row["above"]],
+        )
+
+    async def quotes_of(
+        self, post: Key, cursor: Cursor | None, limit: int
+    ) -> tuple[list[FeedItem], str | None]:
+        """A page of the posts that quote a post, newest first, and the cursor after it."""
+
+        async def fetch(latest: int, count: int) -> list[FeedItem]:
+            rows = await self._database.rows("quotes_of", *post, latest, count)
+            return [
+                FeedItem(row["sort_at"], cid_text(row["cid"]), (row["rkey"], row["actor"])) for row in rows
+            ]
+
+        return cut(await read_page(fetch, cursor, limit + 1), limit)

@@ -1,0 +1,23 @@
+-- How many notifications of an account came after a time, counted up to 10,000 of each sort.
+-- $1 account, $2 later than (ms)
+SELECT
+    (SELECT count(*) FROM (
+        SELECT FROM "like"
+        WHERE subject_actor = $1 AND quiet IS NULL AND actor <> subject_actor
+            AND least(created_at, indexed_at) / 21600000 >= $2::bigint / 21600000 AND least(created_at, indexed_at) > $2
+        LIMIT 10000
+    ) AS likes)
+    + (SELECT count(*) FROM (
+        SELECT FROM repost
+        WHERE subject_actor = $1 AND quiet IS NULL AND actor <> subject_actor
+            AND least(created_at, indexed_at) / 21600000 >= $2 / 21600000 AND least(created_at, indexed_at) > $2
+        LIMIT 10000
+    ) AS reposts)
+    + (SELECT count(*) FROM (
+        SELECT FROM follow
+        WHERE subject_actor = $1 AND quiet IS NULL AND least(created_at, indexed_at) > $2
+        LIMIT 10000
+    ) AS follows)
+    + (SELECT count(*) FROM (
+        SELECT FROM notification WHERE recipient = $1 AND sort_at > $2 LIMIT 10000
+    ) AS others) AS count;
