@@ -70,6 +70,8 @@ class EmbeddedValkey:
             "appendonly no",
             f"maxmemory {self._memory_bytes}",
             "maxmemory-policy allkeys-lru",
+            # home timelines (up to 900 entries) stay in the compact form: 22 KB instead of 70
+            "zset-max-listpack-entries 1024",
             "daemonize no",
         ]
         self._configuration.touch(mode=0o600)

@@ -1,0 +1,86 @@
+"""The connection to Redis or Valkey, and the switch that leaves it alone while it does not answer.
+
+Owns time limits and the decision "down for now"; every failure becomes CacheError, so that callers know one thing to
+catch and go on without the cache.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+import redis.asyncio
+from redis.asyncio.client import Pipeline
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
+
+from indexer.errors import CacheError
+
+RETRY_SECONDS = 1.0
+"""How long nothing is asked of a server that has just failed."""
+
+
+class CacheClient:
+    """A Redis client whose failures are CacheError, and which fails at once for RETRY_SECONDS after a failure.
+
+    `timeout` is the time limit of one round trip, in seconds. Use from one asyncio loop only.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 0.25,
+        max_connections: int = 64,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._redis = redis.asyncio.Redis.from_url(
+            url,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            max_connections=max_connections,
+            retry=None,
+        )
+        self._clock = clock
+        self._down_until = 0.0
+        self.failures = 0
+        self.last_error: str | None = None
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the server failed within the last RETRY_SECONDS."""
+        return self._clock() < self._down_until
+
+    @asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[Pipeline]:
+        """A pipeline without a transaction; the caller executes it inside the block. Raises CacheError."""
+        async with self._guarded(), self._redis.pipeline(transaction=False) as pipeline:
+            yield pipeline
+
+    @asynccontextmanager
+    async def commands(self) -> AsyncIterator[redis.asyncio.Redis]:
+        """The client itself, for single commands inside the block. Raises CacheError."""
+        async with self._guarded():
+            yield self._redis
+
+    def script(self, name: str) -> AsyncScript:
+        """The Lua script `scripts/NAME.lua`."""
+        text = files("indexer.cache").joinpath("scripts", f"{name}.lua").read_text()
+        return self._redis.register_script(text)
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    @asynccontextmanager
+    async def _guarded(self) -> AsyncIterator[None]:
+        if self.is_down:
+            raise CacheError(f"Redis is left alone for a moment after: {self.last_error}")
+        try:
+            yield
+        except (RedisError, OSError, TimeoutError) as error:
+            self._down_until = self._clock() + RETRY_SECONDS
+            self.failures += 1
+            self.last_error = f"{type(error).__name__}: {error}"
+            raise CacheError(f"Redis did not answer: {self.last_error}") from error

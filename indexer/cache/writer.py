@@ -1,0 +1,300 @@
+"""The one writer of the cache: moves committed changes to Redis and fills the timelines that readers ask for.
+
+Runs on the asyncio side of the ingest process. `apply` is called after each commit, in commit order; `run` is a
+background task beside it. Nothing here ever fails the ingest: while Redis does not answer, the epoch is given up and
+a new one begins when it answers again, so that a gap in what was sent can never be read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from indexer.cache import keys
+from indexer.cache.client import CacheClient
+from indexer.cache.timelines import Additions, FanOut
+from indexer.errors import CacheError
+from indexer.records.collections import FOLLOW, POST, REPOST
+from indexer.store.deltas import Deltas
+
+log = structlog.get_logger(__name__)
+
+TIMELINE_LENGTH = 800
+TRIM_SLACK = 100
+"""A timeline is cut back to TIMELINE_LENGTH when it has grown by this much, not at each item."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineContent:
+    """A home timeline as Postgres has it: items (record key, author id, is_repost, sort_at), newest first.
+
+    Complete down to `floor` (sort_at in ms; 0 when there is nothing older).
+    """
+
+    items: list[tuple[int, int, bool, int]]
+    floor: int
+
+
+class TimelineSource(Protocol):
+    """What the writer reads from Postgres to fill a timeline."""
+
+    async def follows(self, viewer: int) -> list[int]:
+        """The ids of the accounts that `viewer` follows."""
+
+    async def timeline(self, viewer: int, count: int) -> TimelineContent:
+        """The newest `count` items of the viewer's home timeline, read after this call began."""
+
+
+@dataclass(slots=True)
+class CacheWriterStatus:
+    """Figures for metrics and health."""
+
+    epoch: str | None = None
+    timelines: int = 0
+    fills: int = 0
+    items_sent: int = 0
+    epochs: int = 0
+    last_error: str | None = None
+
+
+class CacheWriter:
+    """Owns the epoch, the cached timelines and the counts in Redis. One per cluster of ingest processes' database."""
+
+    def __init__(
+        self,
+        client: CacheClient,
+        source: TimelineSource,
+        *,
+        unread_seconds: float = keys.TIMELINE_SECONDS / 2,
+        fill_concurrency: int = 4,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`unread_seconds`: a timeline that was not read for so long is given up."""
+        self._client = client
+        self._source = source
+        self._unread_seconds = unread_seconds
+        self._fills = asyncio.Semaphore(fill_concurrency)
+        self._filling: dict[int, asyncio.Task[None]] = {}
+        self._clock = clock
+        self._fan_out = FanOut()
+        self._fill_script = client.script("fill_timeline")
+        self._trim_script = client.script("trim_timeline")
+        self._sizes: dict[int, int] = {}
+        self.status = CacheWriterStatus()
+
+    @property
+    def wants_feed(self) -> bool:
+        """Whether any timeline is cached, so that feed items matter."""
+        return len(self._fan_out) > 0
+
+    @property
+    def wants_counts(self) -> bool:
+        """Whether counts may be cached."""
+        return self.status.epoch is not None
+
+    async def run(self) -> None:
+        """Renew the epoch, take up what readers asked for, give up what nobody reads; until cancelled."""
+        try:
+            while True:
+                with contextlib.suppress(CacheError):
+                    await self._renew()
+                    await self._take_up_reads()
+                    await self._give_up_unread()
+                await asyncio.sleep(0.1)
+        finally:
+            for task in self._filling.values():
+                task.cancel()
+            await asyncio.gather(*self._filling.values(), return_exceptions=True)
+            await self._end_epoch()
+
+    async def apply(self, deltas: Deltas) -> None:
+        """Send what one committed transaction changed. Never raises CacheError: a failure ends the epoch instead."""
+        if not deltas.complete:
+            self._lose_epoch(CacheError("what the last commit changed is not known"))
+            return
+        for change in deltas.changes:
+            if change.kind == FOLLOW:
+                if self._fan_out.forget(change.actor):
+                    await self._drop_timelines([change.actor])
+            elif change.kind in (POST, REPOST) and self._fan_out.is_watched_author(change.actor):
+                member = keys.item_member(change.key, change.actor, change.kind == REPOST)
+                if change.added and change.sort_at is not None:
+                    self._fan_out.add(change.actor, member, change.sort_at)
+                else:
+                    self._fan_out.remove(change.actor, member)
+        if self.status.epoch is None:
+            return
+        try:
+            await self._send(self.status.epoch, self._fan_out.take(), deltas)
+        except CacheError as error:
+            self._lose_epoch(error)
+
+    # --- the epoch -----------------------------------------------------------------------------------------------
+
+    async def _renew(self) -> None:
+        if self.status.epoch is None:
+            epoch = secrets.token_hex(4)
+            async with self._client.commands() as redis:
+                await redis.set(keys.EPOCH, epoch, ex=keys.EPOCH_SECONDS)
+            self.status.epoch = epoch
+            self.status.epochs += 1
+            log.info("cache epoch begins", epoch=epoch)
+            return
+        try:
+            async with self._client.commands() as redis:
+                kept = await redis.getex(keys.EPOCH, ex=keys.EPOCH_SECONDS)
+        except CacheError as error:
+            self._lose_epoch(error)
+            raise
+        if kept != self.status.epoch.encode():
+            # wiped, expired while we were away, or taken over: what is cached under our epoch may be incomplete
+            self._lose_epoch(CacheError("the epoch key was lost"))
+
+    def _lose_epoch(self, error: CacheError) -> None:
+        if self.status.epoch is not None:
+            log.warning("cache epoch ends", epoch=self.status.epoch, error=str(error))
+        self.status.epoch = None
+        self.status.last_error = str(error)
+        self.status.timelines = 0
+        self._fan_out.clear()
+        self._sizes.clear()
+        for task in self._filling.values():
+            task.cancel()
+
+    async def _end_epoch(self) -> None:
+        if self.status.epoch is not None:
+            with contextlib.suppress(CacheError):
+                async with self._client.commands() as redis:
+                    await redis.delete(keys.EPOCH)
+            self.status.epoch = None
+
+    # --- timelines -----------------------------------------------------------------------------------------------
+
+    async def _take_up_reads(self) -> None:
+        epoch = self.status.epoch
+        if epoch is None:
+            return
+        async with self._client.commands() as redis:
+            readers = await redis.spop(keys.timeline_reads(epoch), 10_000)
+        for reader in readers or ():
+            viewer = int(reader)
+            if not self._fan_out.read(viewer, self._clock()) and viewer not in self._filling:
+                task = asyncio.create_task(self._fill(epoch, viewer))
+                self._filling[viewer] = task
+                task.add_done_callback(partial(self._filled, viewer))
+
+    def _filled(self, viewer: int, task: asyncio.Task[None]) -> None:
+        del self._filling[viewer]
+        if not task.cancelled():
+            task.result()  # what is not a CacheError is our bug or a lost database: let the loop report it
+
+    async def _fill(self, epoch: str, viewer: int) -> None:
+        async with self._fills:
+            filled = False
+            try:
+                filled = await self._fill_watched(epoch, viewer)
+            except CacheError as error:
+                self._lose_epoch(error)
+            finally:
+                if not filled:
+                    self._fan_out.forget(viewer)
+            if not filled:
+                await self._drop_timelines([viewer])
+
+    async def _fill_watched(self, epoch: str, viewer: int) -> bool:
+        """Watch first, then read: a commit before the read is in what Postgres answers, a later one is fanned out.
+        False: the follows changed or the epoch ended meanwhile; the viewer's next read asks again.
+        """
+        follows = await self._source.follows(viewer)
+        self._fan_out.watch(viewer, follows, self._clock())
+        if sorted(await self._source.follows(viewer)) != sorted(follows):
+            return False
+        content = await self._source.timeline(viewer, TIMELINE_LENGTH)
+        entries: list[bytes | int] = []
+        for key, actor, is_repost, sort_at in content.items:
+            entries += (sort_at, keys.item_member(key, actor, is_repost))
+        if epoch != self.status.epoch or viewer not in self._fan_out:
+            return False
+        async with self._client.commands():
+            self._sizes[viewer] = await self._fill_script(
+                keys=[keys.timeline(epoch, viewer)],
+                args=[keys.FLOOR_MEMBER, content.floor, keys.TIMELINE_SECONDS, *entries],
+            )
+        self.status.fills += 1
+        self.status.timelines = len(self._fan_out)
+        return viewer in self._fan_out
+
+    async def _give_up_unread(self) -> None:
+        viewers = self._fan_out.unread(self._clock() - self._unread_seconds)
+        for viewer in viewers:
+            self._fan_out.forget(viewer)
+        await self._drop_timelines(viewers)
+
+    async def _drop_timelines(self, viewers: Iterable[int]) -> None:
+        epoch = self.status.epoch
+        names = [keys.timeline(epoch, viewer) for viewer in viewers] if epoch is not None else []
+        for viewer in viewers:
+            self._sizes.pop(viewer, None)
+        self.status.timelines = len(self._fan_out)
+        if not names:
+            return
+        try:
+            async with self._client.pipeline() as pipeline:
+                for name in names:
+                    pipeline.unlink(name)
+                await pipeline.execute()
+        except CacheError as error:
+            self._lose_epoch(error)
+
+    # --- sending -------------------------------------------------------------------------------------------------
+
+    async def _send(self, epoch: str, changes: dict[int, Additions], deltas: Deltas) -> None:
+        trims: list[int] = []
+        async with self._client.pipeline() as pipeline:
+            for viewer, change in changes.items():
+                name = keys.timeline(epoch, viewer)
+                if change.added:
+                    pipeline.zadd(name, change.added)
+                    self.status.items_sent += len(change.added)
+                    size = self._sizes.get(viewer, 0) + len(change.added)
+                    self._sizes[viewer] = size
+                    if size > TIMELINE_LENGTH + TRIM_SLACK:
+                        trims.append(viewer)
+                if change.removed:
+                    pipeline.zrem(name, *change.removed)
+            for name, values in count_changes(epoch, deltas).items():
+                pipeline.zadd(name, values, xx=True)
+            if len(pipeline):
+                await pipeline.execute()
+            for viewer in trims:
+                await self._trim_script(
+                    keys=[keys.timeline(epoch, viewer)],
+                    args=[keys.FLOOR_MEMBER, TIMELINE_LENGTH],
+                    client=pipeline,
+                )
+                self._sizes[viewer] = TIMELINE_LENGTH
+            if len(pipeline):
+                await pipeline.execute()
+
+
+def count_changes(epoch: str, deltas: Deltas) -> dict[str, dict[bytes, int]]:
+    """Absolute counts of one commit: sorted set name -> member -> value."""
+    changes: dict[str, dict[bytes, int]] = {}
+    for key, actor, *post_values in deltas.post_counts:
+        member = keys.post_member(key, actor)
+        for count, value in zip(keys.POST_COUNTS, post_values, strict=True):
+            name = keys.of_epoch(epoch, keys.post_count(count, key))
+            changes.setdefault(name, {})[member] = value
+    for actor, *actor_values in deltas.actor_counts:
+        for count, value in zip(keys.ACTOR_COUNTS, actor_values, strict=True):
+            name = keys.of_epoch(epoch, keys.actor_count(count, actor))
+            changes.setdefault(name, {})[keys.actor_member(actor)] = value
+    return changes

@@ -1,0 +1,256 @@
+"""Home timelines in sorted sets: a cached page equals the page of the database, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import redis.asyncio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.cache import keys, writer
+from indexer.cache.client import CacheClient
+from indexer.cache.reader import CachedPage, CacheReader
+from indexer.cache.writer import CacheWriter
+
+from .model import Database
+
+pytestmark = pytest.mark.anyio
+
+VIEWER = 1
+
+
+class Cache:
+    """A running writer and a reader over one database model."""
+
+    def __init__(self, url: str, database: Database) -> None:
+        self.database = database
+        self.client = CacheClient(url)
+        self.writer = CacheWriter(self.client, database)
+        self.reader = CacheReader(self.client)
+
+    async def eventually_cached(self, viewer: int = VIEWER) -> CachedPage:
+        for _ in range(400):
+            page = await self.reader.timeline(viewer, None, 2000)
+            if page is not None:
+                return page
+            await asyncio.sleep(0.02)
+        raise AssertionError("the timeline did not become cached within 8 s")
+
+
+@contextlib.asynccontextmanager
+async def running(cache_writer: CacheWriter) -> AsyncIterator[None]:
+    task = asyncio.create_task(cache_writer.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@contextlib.asynccontextmanager
+async def running_cache(url: str, database: Database) -> AsyncIterator[Cache]:
+    cache = Cache(url, database)
+    try:
+        async with running(cache.writer):
+            yield cache
+    finally:
+        await cache.client.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("the condition did not become true within 8 s")
+
+
+def check(page: CachedPage, database: Database, viewer: int = VIEWER) -> None:
+    """Nothing is missing; an item deleted while the timeline was filled may be left over: readers check existence."""
+    home = database.home(viewer)
+    existing = {item for items in database.items.values() for item in items}
+    shown = sorted(existing.intersection(page.items), key=lambda item: (-item[3], item))
+    assert shown == home[: len(shown)] or {i[3] for i in set(shown) ^ set(home[: len(shown)])} <= {
+        shown[-1][3]
+    }
+    if page.ends_at_floor:
+        assert len(shown) == len(home) or len(shown) >= writer.TIMELINE_LENGTH - 50
+
+
+@given(key=st.integers(-(1 << 61), (1 << 61)), actor=st.integers(0, 1 << 62), is_repost=st.booleans())
+def test_members_round_trip(key: int, actor: int, is_repost: bool) -> None:
+    member = keys.item_member(key, actor, is_repost)
+    assert len(member) == 16
+    assert keys.read_item_member(member) == (key, actor, is_repost)
+
+
+async def test_a_read_makes_the_timeline_cached_and_commits_keep_it_equal(redis_url: str) -> None:
+    database = Database()
+    for author in (2, 3):
+        database.follow(VIEWER, author)
+        for at in range(50):
+            database.post(author, 1_000 + at)
+    async with running_cache(redis_url, database) as cache:
+        assert await cache.reader.timeline(VIEWER, None, 10) is None
+        check(await cache.eventually_cached(), database)
+        await cache.writer.apply(database.post(2, 5_000))
+        await cache.writer.apply(database.post(VIEWER, 5_001))
+        await cache.writer.apply(database.post(9, 5_002))  # not followed
+        await cache.writer.apply(database.post(3, 1_010, is_repost=True))  # late, into the middle
+        page = await cache.reader.timeline(VIEWER, None, 2000)
+        assert page is not None
+        check(page, database)
+        assert len(page.items) == 103
+        await cache.writer.apply(database.delete(page.items[0]))
+        page = await cache.reader.timeline(VIEWER, None, 2000)
+        assert page is not None
+        assert len(page.items) == 102
+
+
+async def test_pages_join_without_gap_or_repeat(redis_url: str) -> None:
+    database = Database()
+    database.follow(VIEWER, 2)
+    for at in range(300):
+        database.post(2, 1_000 + at)
+    async with running_cache(redis_url, database) as cache:
+        whole = await cache.eventually_cached()
+        walked: list[tuple[int, int, bool, int]] = []
+        before = None
+        while page := await cache.reader.timeline(VIEWER, before, 40):
+            walked += page.items
+            if page.ends_at_floor:
+                break
+            before = page.items[-1][3] - 1
+        assert walked == whole.items
+
+
+async def test_a_long_timeline_is_trimmed_and_says_where_it_ends(redis_url: str) -> None:
+    database = Database()
+    database.follow(VIEWER, 2)
+    for at in range(1_500):
+        database.post(2, 1_000 + at)
+    async with running_cache(redis_url, database) as cache:
+        whole = await cache.eventually_cached()
+        assert writer.TIMELINE_LENGTH - 1 <= len(whole.items) <= writer.TIMELINE_LENGTH
+        assert whole.ends_at_floor
+        for at in range(writer.TRIM_SLACK + 1):
+            await cache.writer.apply(database.post(2, 10_000 + at))
+        page = await cache.reader.timeline(VIEWER, None, 2000)
+        assert page is not None
+        assert len(page.items) <= writer.TIMELINE_LENGTH
+        check(page, database)
+
+
+async def test_a_follow_and_an_unfollow_show_at_once(redis_url: str) -> None:
+    database = Database()
+    database.follow(VIEWER, 2)
+    database.post(2, 1_000)
+    database.post(3, 1_001)
+    async with running_cache(redis_url, database) as cache:
+        await cache.eventually_cached()
+        for change in (database.follow(VIEWER, 3), database.unfollow(VIEWER, 2)):
+            await cache.writer.apply(change)
+            assert await cache.reader.timeline(VIEWER, None, 10) is None
+        check(await cache.eventually_cached(), database)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_random_changes_reads_and_wipes(redis_url: str, seed: int) -> None:
+    rng = random.Random(seed)
+    database = Database(slow=0.01)
+    clock = 1_000
+    async with running_cache(redis_url, database) as cache, redis.asyncio.Redis.from_url(redis_url) as client:
+        for step in range(500):
+            clock += rng.randrange(3)
+            viewer, author = rng.randrange(3), rng.randrange(6)
+            match rng.randrange(12):
+                case 0:
+                    await cache.writer.apply(database.follow(viewer, author))
+                case 1 if database.following.get(viewer):
+                    await cache.writer.apply(
+                        database.unfollow(viewer, rng.choice(list(database.following[viewer])))
+                    )
+                case 2 if database.items.get(author):
+                    await cache.writer.apply(database.delete(rng.choice(list(database.items[author]))))
+                case 3 | 4 | 5 | 6:
+                    at = clock - rng.choice([0, 0, 0, 200])
+                    await cache.writer.apply(database.post(author, at, rng.random() < 0.3))
+                case 7 if rng.random() < 0.1:
+                    await client.flushall()
+                case _:
+                    page = await cache.reader.timeline(viewer, None, rng.choice([5, 2000]))
+                    if page is not None:
+                        check(page, database, viewer)
+            if step % 5 == 0:
+                await asyncio.sleep(0.01)
+        for viewer in range(3):
+            check(await cache.eventually_cached(viewer), database, viewer)
+
+
+async def test_an_unread_timeline_is_given_up(redis_url: str) -> None:
+    now = 0.0
+    database = Database()
+    client = CacheClient(redis_url)
+    cache_writer = CacheWriter(client, database, unread_seconds=60, clock=lambda: now)
+    reader = CacheReader(client)
+    async with running(cache_writer):
+        for _ in range(100):
+            if await reader.timeline(VIEWER, None, 10) is not None:
+                break
+            await asyncio.sleep(0.02)
+        assert cache_writer.status.timelines == 1
+        now = 30.0
+        await reader.timeline(VIEWER, None, 10)
+        await asyncio.sleep(0.3)
+        now = 80.0
+        await asyncio.sleep(0.3)
+        assert cache_writer.status.timelines == 1
+        now = 100.0
+        await until(lambda: cache_writer.status.timelines == 0)
+    await client.close()
+
+
+async def test_a_crashed_writers_cache_is_not_believed(redis_url: str) -> None:
+    database = Database()
+    async with running_cache(redis_url, database) as cache:
+        await cache.eventually_cached()
+        epoch = cache.writer.status.epoch
+    async with redis.asyncio.Redis.from_url(redis_url) as client:
+        assert await client.get(keys.EPOCH) is None  # a clean end says so at once
+        assert epoch is not None
+        await client.set(keys.EPOCH, epoch, ex=keys.EPOCH_SECONDS)  # a crash leaves the key until it expires
+        assert 0 < await client.ttl(keys.EPOCH) <= keys.EPOCH_SECONDS
+    async with running_cache(redis_url, database) as cache:
+        await until(lambda: cache.writer.status.epoch not in (None, epoch))
+
+
+async def test_without_redis_everything_goes_on(redis_url: str) -> None:
+    database = Database()
+    async with running_cache("redis://127.0.0.1:1/0", database) as cache:
+        await cache.writer.apply(database.post(2, 1_000))
+        assert await cache.reader.timeline(VIEWER, None, 10) is None
+        assert await cache.reader.post_counts([(5, 6)]) == ({}, None)
+        await asyncio.sleep(0.2)
+        assert cache.writer.status.epoch is None
+        assert cache.writer.status.last_error is None or "127.0.0.1:1" in cache.writer.status.last_error
+
+
+async def test_size_of_a_full_timeline(redis_url: str) -> None:
+    database = Database()
+    database.follow(VIEWER, 2)
+    for at in range(1_000):
+        database.post(2, 1_784_000_000_000 + 977 * at)
+    async with running_cache(redis_url, database) as cache, redis.asyncio.Redis.from_url(redis_url) as client:
+        await cache.eventually_cached()
+        assert cache.writer.status.epoch is not None
+        name = keys.timeline(cache.writer.status.epoch, VIEWER)
+        assert await client.object("encoding", name) == b"listpack"
+        size = await client.memory_usage(name)
+        assert size is not None
+        assert size <= 25_000
