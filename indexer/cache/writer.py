@@ -24,6 +24,7 @@ from indexer.cache.timelines import Additions, FanOut
 from indexer.errors import CacheError
 from indexer.records.collections import FOLLOW, POST, REPOST
 from indexer.store.deltas import Deltas
+from indexer.store.home import HomeTimeline
 
 log = structlog.get_logger(__name__)
 
@@ -32,24 +33,13 @@ TRIM_SLACK = 100
 """A timeline is cut back to TIMELINE_LENGTH when it has grown by this much, not at each item."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineContent:
-    """A home timeline as Postgres has it: items (record key, author id, is_repost, sort_at), newest first.
-
-    Complete down to `floor` (sort_at in ms; 0 when there is nothing older).
-    """
-
-    items: list[tuple[int, int, bool, int]]
-    floor: int
-
-
 class TimelineSource(Protocol):
     """What the writer reads from Postgres to fill a timeline."""
 
     async def follows(self, viewer: int) -> list[int]:
         """The ids of the accounts that `viewer` follows."""
 
-    async def timeline(self, viewer: int, count: int) -> TimelineContent:
+    async def timeline(self, viewer: int, count: int) -> HomeTimeline:
         """The newest `count` items of the viewer's home timeline, read after this call began."""
 
 

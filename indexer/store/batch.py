@@ -65,6 +65,13 @@ class AccountEvent(Protocol):
     def time(self) -> int: ...
 
 
+class Identity(Protocol):
+    """An #identity event of the account."""
+
+    @property
+    def actor(self) -> int: ...
+
+
 class Drop(Protocol):
     """Something that was refused: a label, whose it was (0 if unknown), and what in it."""
 
@@ -88,6 +95,8 @@ class StoredBatch(Protocol):
     def waves(self) -> int: ...
     @property
     def counts(self) -> Mapping[str, int]: ...
+    @property
+    def identities(self) -> Sequence[Identity]: ...
     @property
     def account_events(self) -> Sequence[AccountEvent]: ...
     @property

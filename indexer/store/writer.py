@@ -283,7 +283,8 @@ class _Transaction:
                 load("repo_state_save"), [actor for actor, _ in states], [state for _, state in states]
             )
         dropped: dict[tuple[str, int], tuple[int, str]] = {}
-        drops = [(drop.reason, drop.actor, drop.detail) for drop in batch.drops]
+        # what was applied before has left its trace then: replaying changes no table (rule 2)
+        drops = [(d.reason, d.actor, d.detail) for d in batch.drops if d.reason != "replayed"]
         drops += [("record_invalid", actor, detail) for actor, detail in refused]
         for reason, actor, detail in drops:
             count, _ = dropped.get((reason, actor), (0, ""))
@@ -297,5 +298,8 @@ class _Transaction:
                 batch.last_time,
                 [detail for _, detail in dropped.values()],
             )
+        if batch.identities:
+            actors = sorted({event.actor for event in batch.identities})
+            await connection.execute(load("identity_event"), actors, batch.last_time)
         if seq is not None:
             await connection.execute(load("cursor_save"), upstream, shard, seq, batch.last_time)

@@ -6,9 +6,9 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 
-from indexer.cache.writer import TimelineContent
 from indexer.records.collections import FOLLOW, POST, REPOST
 from indexer.store.deltas import Change, Deltas, PostCount
+from indexer.store.home import HomeItem, HomeTimeline
 
 Item = tuple[int, int, bool, int]
 
@@ -26,12 +26,16 @@ class Database:
     def post(self, author: int, sort_at: int, is_repost: bool = False) -> Deltas:
         self.next_key += 1 << 10
         self.items.setdefault(author, set()).add((self.next_key, author, is_repost, sort_at))
-        return Deltas(changes=[Change(REPOST if is_repost else POST, True, self.next_key, author, None, None, sort_at)])
+        return Deltas(
+            changes=[Change(REPOST if is_repost else POST, True, self.next_key, author, None, None, sort_at)]
+        )
 
     def delete(self, item: Item) -> Deltas:
         key, author, is_repost, sort_at = item
         self.items[author].remove(item)
-        return Deltas(changes=[Change(REPOST if is_repost else POST, False, key, author, None, None, sort_at)])
+        return Deltas(
+            changes=[Change(REPOST if is_repost else POST, False, key, author, None, None, sort_at)]
+        )
 
     def follow(self, actor: int, subject: int) -> Deltas:
         self.following.setdefault(actor, set()).add(subject)
@@ -56,9 +60,9 @@ class Database:
         await asyncio.sleep(self.slow * random.random())
         return answer
 
-    async def timeline(self, viewer: int, count: int) -> TimelineContent:
+    async def timeline(self, viewer: int, count: int) -> HomeTimeline:
         await asyncio.sleep(self.slow * random.random())
         home = self.home(viewer)
         await asyncio.sleep(self.slow * random.random())
         floor = home[count - 1][3] + 1 if len(home) >= count else 0
-        return TimelineContent(home[:count], floor)
+        return HomeTimeline([HomeItem(*item) for item in home[:count]], floor)

@@ -27,7 +27,9 @@ async def test_fill_then_commit(redis_url: str) -> None:
         assert claim is not None
         await reader.fill_post_counts(claim, {POST: (4, 3, 2, 1), RARE: (1, 0, 0, 0)})
         assert await reader.post_counts([POST, RARE]) == ({POST: (4, 3, 2, 1), RARE: (1, 0, 0, 0)}, None)
-        await cache.writer.apply(Deltas(post_counts=[PostCount(*POST, 5, 3, 2, 1), PostCount(POST[0], 8, 9, 9, 9, 9)]))
+        await cache.writer.apply(
+            Deltas(post_counts=[PostCount(*POST, 5, 3, 2, 1), PostCount(POST[0], 8, 9, 9, 9, 9)])
+        )
         values, claim = await reader.post_counts([POST, (POST[0], 8)])
         assert values == {POST: (5, 3, 2, 1)}  # what nobody had read is not cached
         _, claim = await reader.actor_counts([7])
@@ -41,7 +43,9 @@ async def test_a_slow_reader_cannot_replace_a_newer_value(redis_url: str) -> Non
         await until(lambda: cache.writer.status.epoch is not None)
         _, claim = await cache.reader.post_counts([POST])
         old = (1, 0, 0, 0)  # read from Postgres now ...
-        await cache.writer.apply(Deltas(post_counts=[PostCount(*POST, 2, 0, 0, 0)]))  # ... and committed since
+        await cache.writer.apply(
+            Deltas(post_counts=[PostCount(*POST, 2, 0, 0, 0)])
+        )  # ... and committed since
         await cache.reader.fill_post_counts(claim, {POST: old})
         assert await cache.reader.post_counts([POST]) == ({POST: (2, 0, 0, 0)}, None)
 

@@ -1,0 +1,497 @@
+"""Where the stages meet: from frames to committed rows and a current cache.
+
+    follow / replay --FrameBatch--> decode --Batch--> prepare --Batch--> write --> cache
+
+Each stage is a Trio task; the channels between them hold one batch, so that the next batch is decoded while the
+database works, and a slow database is felt at the socket: at most five batches exist at a time. One helper thread
+runs the asyncio loop that owns asyncpg and redis; a batch crosses to it twice.
+
+A batch never holds frames of two upstreams: a cursor moves in the transaction of its own upstream's rows.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+import trio
+
+from indexer._fastpath import batch as door
+from indexer._fastpath.accounts import AccountTable
+from indexer.cache.client import CacheClient
+from indexer.cache.writer import CacheWriter
+from indexer.config import Settings
+from indexer.errors import FrameError, IdentityError, IdentityNotFound, StoreError
+from indexer.firehose import FirehoseOptions, Follower, FrameBatch, parse_upstream, replay_file
+from indexer.ops import metrics
+from indexer.ops.asyncio_thread import AsyncioThread, asyncio_thread
+from indexer.ops.health import Health, serving
+from indexer.store.ingest import IngestStore
+from indexer.sync.identity import IdentityResolver, IdentitySettings
+from indexer.sync.refresh import IdentityRefresher
+
+if TYPE_CHECKING:
+    from trio import TaskStatus
+
+log = structlog.get_logger("indexer.app")
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
+KEY_CONCURRENCY = 64
+KEY_ATTEMPTS = 3
+RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+"""Waits before a database that cannot be used is tried again; the last one from then on."""
+
+SHUTDOWN_SECONDS = 30.0
+"""How long what was received may take to become durable after the first signal."""
+
+KeySource = Callable[[str, bool], Awaitable[bytes | None]]
+"""The signing key (34 bytes) of a DID, asked anew where the flag says so; None where it certainly has none."""
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A batch on its way through the stages."""
+
+    batch: door.Batch
+    upstream: str
+    received_at: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One upstream's frames, and whom to tell of a frame that does not decode (with the connection it came on).
+
+    What came before such a frame is kept.
+    """
+
+    receive: trio.MemoryReceiveChannel[FrameBatch]
+    on_broken: Callable[[FrameError, int], None]
+
+
+@dataclass(slots=True)
+class Totals:
+    """What went through the pipeline since it began."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    last_seq: int = 0
+    last_time: int = 0
+
+
+class Pipeline:
+    """The stages between a source of frames and the database, for one process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        thread: AsyncioThread,
+        store: IngestStore,
+        *,
+        keys: KeySource | None = None,
+        cache: CacheWriter | None = None,
+        health: Health | None = None,
+        keep_cursor: bool = True,
+    ) -> None:
+        """`keys`: None leaves signatures and proofs unchecked (hashes always are). `keep_cursor`: False for files."""
+        self._settings = settings
+        self._thread = thread
+        self._store = store
+        self._keys = keys
+        self._cache = cache
+        self._health = health or Health()
+        self._keep_cursor = keep_cursor
+        self._accounts = AccountTable()
+        self._durable: dict[str, int] = {}
+        self._under_way = 0
+        self._generations: set[int] = set()
+        self.totals = Totals()
+
+    async def load_cursor(self, upstream: str) -> int | None:
+        """Read the durable cursor of `upstream`; afterwards `cursor` answers for it."""
+        stored = await self._thread.call(self._store.cursor, upstream)
+        if stored is not None:
+            self._durable[upstream] = stored
+        return stored
+
+    def cursor(self, upstream: str) -> int | None:
+        """The sequence number up to which everything of `upstream` is durable; None: nothing is."""
+        return self._durable.get(upstream)
+
+    async def run(self, sources: Iterable[Source]) -> None:
+        """Take frames until every source's channel ends and all of them are durable."""
+        to_prepare, prepare_from = trio.open_memory_channel[Decoded](1)
+        to_write, write_from = trio.open_memory_channel[Decoded](1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._prepare_stage, prepare_from, to_write)
+            nursery.start_soon(self._write_stage, write_from)
+            async with to_prepare:
+                for source in sources:
+                    nursery.start_soon(self._decode_stage, source, to_prepare.clone())
+
+    # --- decode --------------------------------------------------------------------------------------------------
+
+    async def _decode_stage(self, source: Source, send: trio.MemorySendChannel[Decoded]) -> None:
+        settings = self._settings
+        decode = partial(
+            door.decode,
+            hashes=True,
+            inversion=self._keys is not None,
+            shard=settings.shard_index,
+            shards=settings.shard_count,
+        )
+        broken_connection = -1
+        async with source.receive, send:
+            async for frames, first in gather(source.receive, settings):
+                if first.connection == broken_connection:
+                    continue  # read before the connection was dropped; it comes again from the cursor
+                self._health.waiting()
+                self._under_way += 1
+                began = time.perf_counter()
+                batch = await trio.to_thread.run_sync(decode, frames)
+                metrics.BATCH_SECONDS.labels("decode").observe(time.perf_counter() - began)
+                await send.send(Decoded(batch, first.upstream, first.received_at, sum(map(len, frames))))
+                if batch.error is not None:
+                    broken_connection = first.connection
+                    log.warning("broken frame", upstream=first.upstream, error=str(batch.error))
+                    source.on_broken(batch.error, first.connection)
+
+    # --- prepare: ids, keys, signatures, the chain of commits, rows ------------------------------------------------
+
+    async def _prepare_stage(
+        self, receive: trio.MemoryReceiveChannel[Decoded], send: trio.MemorySendChannel[Decoded]
+    ) -> None:
+        async with receive, send:
+            async for item in receive:
+                began = time.perf_counter()
+                await self._prepare(item.batch)
+                metrics.BATCH_SECONDS.labels("prepare").observe(time.perf_counter() - began)
+                await send.send(item)
+
+    async def _prepare(self, batch: door.Batch) -> None:
+        accounts = self._accounts
+        unknown = batch.unknown(accounts)
+        self._generations.add(batch.generation)
+        if unknown:
+            for known in await self._retried(self._store.actors, unknown):
+                accounts.put(known.did, known.id, known.rev, known.data, known.state, known.signing_key)
+        paths = batch.unknown_paths(accounts)
+        if paths:
+            for path, path_id in (await self._retried(self._store.paths, paths)).items():
+                accounts.put_path(path, path_id)
+        if self._keys is not None:
+            await self._verify(batch)
+        await trio.to_thread.run_sync(self._settle, batch)
+
+    def _settle(self, batch: door.Batch) -> None:
+        batch.gate(self._accounts)
+        batch.finish(self._accounts)
+
+    async def _verify(self, batch: door.Batch) -> None:
+        await self._fetch_keys(batch.keys_needed(self._accounts), anew=False)
+        verify = partial(batch.verify, self._accounts, self._settings.verify_threads or 1)
+        failed = await trio.to_thread.run_sync(verify)
+        if failed:
+            # a key may have changed since it was stored: ask once (PROTOCOL: refresh the DID document ONCE)
+            await self._fetch_keys(failed, anew=True)
+            await trio.to_thread.run_sync(verify)
+
+    async def _fetch_keys(self, dids: Iterable[str], *, anew: bool) -> None:
+        limiter = trio.CapacityLimiter(KEY_CONCURRENCY)
+
+        async def fetch(did: str) -> None:
+            async with limiter:
+                key = await self._key_of(did, anew)
+                if key is not None:
+                    self._accounts.put_key(did, key)
+
+        async with trio.open_nursery() as nursery:
+            for did in dids:
+                nursery.start_soon(fetch, did)
+
+    async def _key_of(self, did: str, anew: bool) -> bytes | None:
+        assert self._keys is not None
+        for attempt in range(KEY_ATTEMPTS):
+            try:
+                return await self._keys(did, anew)
+            except IdentityNotFound:
+                return None
+            except IdentityError as error:
+                log.debug("key not resolved", did=did, error=str(error), attempt=attempt)
+                if attempt + 1 < KEY_ATTEMPTS:
+                    await trio.sleep(0.5 * 4**attempt)
+        return None
+
+    # --- write ---------------------------------------------------------------------------------------------------
+
+    async def _write_stage(self, receive: trio.MemoryReceiveChannel[Decoded]) -> None:
+        async with receive:
+            async for item in receive:
+                batch = item.batch
+                began = time.perf_counter()
+                await self._retried(self._write, item)
+                metrics.BATCH_SECONDS.labels("write").observe(time.perf_counter() - began)
+                metrics.FRAME_TO_COMMIT.observe(time.time() - item.received_at)
+                self._committed(batch.generation)
+                if batch.last_seq:
+                    self._durable[item.upstream] = max(batch.last_seq, self._durable.get(item.upstream, 0))
+                self._count(item)
+                self._under_way -= 1
+                self._health.committed(everything=self._under_way == 0)
+
+    def _committed(self, generation: int) -> None:
+        """Let the account table forget what only batches used that are durable."""
+        self._generations.remove(generation)
+        self._accounts.committed(min(self._generations, default=generation + 1) - 1)
+
+    async def _write(self, item: Decoded) -> None:
+        """On the asyncio side: commit, then tell the cache, in this order and for one batch at a time."""
+        seq = item.batch.last_seq if self._keep_cursor and item.batch.last_seq else None
+        deltas = await self._store.apply(item.batch, item.upstream, seq)
+        if self._cache is not None:
+            await self._cache.apply(deltas)
+
+    def _count(self, item: Decoded) -> None:
+        totals, batch = self.totals, item.batch
+        totals.counts.update(batch.counts)
+        for drop in batch.drops:
+            totals.dropped[drop.reason] += 1
+            metrics.DROPPED.labels(drop.reason).inc()
+        totals.last_seq = max(totals.last_seq, batch.last_seq)
+        totals.last_time = max(totals.last_time, batch.last_time)
+        metrics.FRAMES.labels(item.upstream).inc(batch.counts["frames"])
+        metrics.FRAME_BYTES.labels(item.upstream).inc(item.size)
+        for kind, count in batch.counts.items():
+            metrics.EVENTS.labels(kind).inc(count)
+        metrics.SEQUENCE.labels(item.upstream).set(batch.last_seq)
+        metrics.LAG.labels(item.upstream).set(max(0.0, time.time() - batch.last_time / 1000))
+
+    async def _retried(self, function: Callable[[Argument], Awaitable[Result]], argument: Argument) -> Result:
+        """Call `function` on the asyncio side until the database takes it: nothing is lost while it is away."""
+        for attempt in range(2**62):
+            try:
+                answer = await self._thread.call(function, argument)
+            except StoreError as error:
+                seconds = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+                log.warning("database not usable, trying again", error=str(error), in_seconds=seconds)
+                self._health.trouble("postgres", str(error))
+                metrics.STORE_RETRIES.inc()
+                await trio.sleep(seconds)
+            else:
+                if attempt:
+                    log.info("database usable again", attempts=attempt + 1)
+                    self._health.trouble("postgres", None)
+                return answer
+        raise AssertionError
+
+
+async def gather(
+    receive: trio.MemoryReceiveChannel[FrameBatch], settings: Settings
+) -> AsyncIterator[tuple[list[bytes], FrameBatch]]:
+    """Join lists of frames of one connection until a batch is full (by frames or bytes) or `batch_seconds` old.
+
+    Receiving is atomic under cancellation, so a time limit around it loses nothing.
+    """
+    ahead: FrameBatch | None = None
+    while True:
+        if ahead is None:
+            try:
+                ahead = await receive.receive()
+            except trio.EndOfChannel:
+                return
+        first, frames = ahead, list(ahead.frames)
+        size, ahead = sum(map(len, frames)), None
+        with trio.move_on_after(settings.batch_seconds):
+            while len(frames) < settings.batch_events and size < settings.batch_bytes:
+                try:
+                    following = await receive.receive()
+                except trio.EndOfChannel:
+                    break
+                if following.connection != first.connection:
+                    ahead = following
+                    break
+                frames += following.frames
+                size += sum(map(len, following.frames))
+        yield frames, first
+
+
+async def run_ingest(settings: Settings) -> None:
+    """Follow the upstreams of the settings until SIGTERM or SIGINT; then make durable what was received and return.
+
+    Raises what needs the operator: FutureCursor, UpstreamRefused, SchemaTooNew, and InvariantBroken.
+    """
+    health = Health()
+    async with (
+        asyncio_thread() as thread,
+        open_store(thread, settings) as store,
+        open_cache(thread, settings, store) as cache,
+        IdentityResolver(identity_settings(settings)) as resolver,
+    ):
+        keys = signing_keys(resolver) if settings.verify == "full" else None
+        pipeline = Pipeline(settings, thread, store, keys=keys, cache=cache, health=health)
+        followers, sources = [], []
+        for address in settings.upstreams:
+            upstream = parse_upstream(address)
+            await pipeline.load_cursor(upstream.key)
+            send, receive = trio.open_memory_channel[FrameBatch](0)
+            follower = Follower(
+                upstream, partial(pipeline.cursor, upstream.key), send, firehose_options(settings)
+            )
+            followers.append(follower)
+            sources.append(Source(receive, follower.fail))
+        refresher = IdentityRefresher(
+            resolver,
+            partial(thread.call, store.identities_due),
+            partial(thread.call, store.save_identity),
+        )
+        with serving(health, settings.metrics_host, settings.metrics_port) as port:
+            log.info("health and metrics", host=settings.metrics_host, port=port)
+            async with trio.open_nursery() as background:
+                background.start_soon(refresher.run)
+                background.start_soon(report_health, health, followers, cache)
+                async with trio.open_nursery() as stages:
+                    scopes = [trio.CancelScope() for _ in followers]
+                    await background.start(end_on_signal, scopes, stages.cancel_scope)
+                    for follower, scope in zip(followers, scopes, strict=True):
+                        stages.start_soon(run_within, scope, follower.run)
+                    stages.start_soon(pipeline.run, sources)
+                background.cancel_scope.cancel()
+    log.info("stopped", last_seq=pipeline.totals.last_seq)
+
+
+async def run_replay(
+    settings: Settings,
+    path: Path,
+    *,
+    keys: KeySource | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Totals:
+    """Index the frames of a file, through the same stages; returns what was done once all of it is durable.
+
+    `keys`: None checks hashes only. `progress` is called with the bytes read and the file's size. Raises
+    FileFormatError where the file is none of frames, FrameError at a frame that does not decode; what came before
+    stays.
+    """
+    broken: list[FrameError] = []
+    async with asyncio_thread() as thread, open_store(thread, settings) as store:
+        pipeline = Pipeline(settings, thread, store, keys=keys, keep_cursor=False)
+        send, receive = trio.open_memory_channel[FrameBatch](0)
+        reading = trio.CancelScope()
+
+        def stop(error: FrameError, _connection: int) -> None:
+            broken.append(error)
+            reading.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pipeline.run, [Source(receive, stop)])
+            with reading:
+                await replay_file(path, send, progress=progress)
+    if broken:
+        raise broken[0]
+    return pipeline.totals
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def open_store(thread: AsyncioThread, settings: Settings) -> AsyncIterator[IngestStore]:
+    """The store, connected. Raises StoreError where the database cannot be used, SchemaTooNew where it is too new."""
+    assert settings.postgres_url is not None
+    store = IngestStore(settings.postgres_url, settings.shard)
+    await thread.call(store.open)
+    try:
+        yield store
+    finally:
+        with trio.CancelScope(shield=True):
+            await thread.call(store.close)
+
+
+@asynccontextmanager
+async def open_cache(
+    thread: AsyncioThread, settings: Settings, store: IngestStore
+) -> AsyncIterator[CacheWriter | None]:
+    """The cache's writer, running; None where the settings turn caches off, or other processes index other shards.
+
+    (A timeline holds items of all shards, and only one writer can keep it in commit order.)
+    """
+    if not settings.cache_enabled or settings.redis_url is None or settings.shard_count > 1:
+        yield None
+        return
+    client = CacheClient(settings.redis_url)
+    cache = CacheWriter(client, store)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(thread.call, cache.run)
+        try:
+            yield cache
+        finally:
+            nursery.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                await thread.call(client.close)
+
+
+def identity_settings(settings: Settings) -> IdentitySettings:
+    """What resolving DIDs and handles needs of the settings."""
+    return IdentitySettings(plc_url=settings.plc_url, handle_resolver_url=settings.handle_resolver_url)
+
+
+def firehose_options(settings: Settings) -> FirehoseOptions:
+    """What following a firehose needs of the settings."""
+    return FirehoseOptions(fast_path=settings.fast_websocket, data_timeout=settings.firehose_watchdog_seconds)
+
+
+def signing_keys(resolver: IdentityResolver) -> KeySource:
+    """Signing keys out of DID documents."""
+
+    async def key_of(did: str, anew: bool) -> bytes | None:
+        document = await (resolver.refresh(did) if anew else resolver.resolve(did))
+        return document.signing_key
+
+    return key_of
+
+
+async def run_within(scope: trio.CancelScope, function: Callable[[], Awaitable[None]]) -> None:
+    """Run `function` until it ends or `scope` is cancelled."""
+    with scope:
+        await function()
+
+
+async def end_on_signal(
+    sources: list[trio.CancelScope],
+    stages: trio.CancelScope,
+    task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """At the first SIGTERM or SIGINT end the sources, so that the stages run dry; at the second exit at once."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        task_status.started()
+        async for number in signals:
+            if any(scope.cancel_called for scope in sources):
+                log.warning("stopping at once; what was not committed comes again from the cursor")
+                os._exit(128 + number)
+            log.info("stopping: what was received is made durable", signal=signal.Signals(number).name)
+            for scope in sources:
+                scope.cancel()
+            stages.deadline = trio.current_time() + SHUTDOWN_SECONDS
+
+
+async def report_health(health: Health, followers: list[Follower], cache: CacheWriter | None) -> None:
+    """Tell `health` once a second that the loop turns, which upstreams are connected and whether the cache works."""
+    while True:
+        health.beat()
+        for follower in followers:
+            health.connected(follower.upstream.key, follower.status.connected)
+            metrics.CONNECTED.labels(follower.upstream.key).set(follower.status.connected)
+        if cache is not None:
+            health.trouble("cache", cache.status.last_error if cache.status.epoch is None else None)
+        await trio.sleep(1)
