@@ -2,18 +2,17 @@
 
     python -m benchmarks.websocket [--frames FILE] [--seconds S] [--rounds N] [--json]
 
-A sender in a process of its own writes frames as fast as they are taken. Each client runs in a fresh process; counted is
-the CPU time (user and system) that this process spends between its first and its last message, so that waiting for the
-sender costs nothing. The best of the rounds counts for every client; clients take turns within a round.
+A sender in a process of its own writes frames as fast as they are taken. Each client runs in a fresh process; counted
+is the CPU time (user and system) that this process spends between its first and its last message, so that waiting for
+the sender costs nothing. The best of the rounds counts for every client; clients take turns within a round.
 
-What the comparison favours: loopback and one connection (large reads are easy), a consumer that does nothing. Every client
-delivers each message as `bytes`; ours also tells control frames apart, counts, and bounds memory by bytes.
+What the comparison favours: loopback and one connection (large reads are easy), a consumer that does nothing. Every
+client delivers each message as `bytes`; ours also tells control frames apart, counts, and bounds memory by bytes.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import base64
 import datetime
 import hashlib
@@ -283,7 +282,9 @@ def load_frames(path: Path | None) -> tuple[list[bytes], str]:
     generator = random.Random(1)
     header = b"\xa2atg#commitbop\x01"
     sizes = [min(9000, max(400, round(generator.gauss(5459, 1500)))) for _ in range(150)]
-    return [header + generator.randbytes(size - len(header)) for size in sizes], "generated, sizes of relay frames"
+    return [
+        header + generator.randbytes(size - len(header)) for size in sizes
+    ], "generated, sizes of relay frames"
 
 
 def run_scheme(frames: list[bytes], certificate: str | None, seconds: float, rounds: int) -> dict[str, float]:
@@ -327,18 +328,27 @@ def main() -> None:
             "ws": run_scheme(frames, None, arguments.seconds, arguments.rounds),
             "wss": run_scheme(frames, str(certificate), arguments.seconds, arguments.rounds),
         }
-    ratios = {f"{scheme}_vs_trio_websocket": rates["ours"] / rates[_REFERENCE] for scheme, rates in results.items()}
+    ratios = {
+        f"{scheme}_vs_trio_websocket": rates["ours"] / rates[_REFERENCE] for scheme, rates in results.items()
+    }
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     mean = sum(map(len, frames)) / len(frames)
     if arguments.json:
-        details = {"messages_per_cpu_second": results, "versions": versions, "frames": source, "mean_bytes": mean}
+        details = {
+            "messages_per_cpu_second": results,
+            "versions": versions,
+            "frames": source,
+            "mean_bytes": mean,
+        }
         print(json.dumps({**{name: round(value, 2) for name, value in ratios.items()}, **details}))
         return
     table = Table(title=f"messages received per second of one core ({source}, {mean:,.0f} bytes on average)")
     for column in ("client", "ws", "ours is", "wss", "ours is", "notes"):
         table.add_column(column, justify="left" if column in ("client", "notes") else "right")
     for name, (_, notes) in CLIENTS.items():
-        cells = [f"{results[s][name]:,.0f}|{results[s]['ours'] / results[s][name]:.1f} x" for s in ("ws", "wss")]
+        cells = [
+            f"{results[s][name]:,.0f}|{results[s]['ours'] / results[s][name]:.1f} x" for s in ("ws", "wss")
+        ]
         table.add_row(name, *"|".join(cells).split("|"), notes)
     console = Console()
     console.print(table)
