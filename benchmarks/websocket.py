@@ -18,6 +18,7 @@ import datetime
 import hashlib
 import importlib.metadata
 import json
+import logging
 import multiprocessing
 import random
 import socket
@@ -30,6 +31,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import structlog
 import trio
 import trio_websocket
 from cryptography import x509
@@ -267,6 +269,7 @@ def write_certificate(path: Path) -> None:
 
 def measure(name: str, target: Target, seconds: float, answer: Connection) -> None:
     """In a process of its own: receive for so long, then answer with (messages per CPU second, share of a core)."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     count = Count(seconds)
     CLIENTS[name][0](target, count)
     answer.send((count.messages / count.cpu, count.cpu / count.wall))

@@ -23,7 +23,11 @@ from indexer.firehose.handshake import NEVER_RETRIED
 from indexer.firehose.options import FirehoseOptions, UpstreamStatus
 from indexer.firehose.upstream import Upstream
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger("indexer.firehose")
+
+
+class _ReceiverGone(Exception):
+    """The receiver closed its end of the channel."""
 
 
 class Follower:
@@ -46,7 +50,7 @@ class Follower:
         rng: random.Random | None = None,
     ) -> None:
         self.upstream = upstream
-        self.status = UpstreamStatus(upstream.key)
+        self._status = UpstreamStatus(upstream.key)
         self._cursor = cursor
         self._send = send
         self._options = options
@@ -54,6 +58,16 @@ class Follower:
         self._rng = rng or random.Random()
         self._connection: Connection | None = None
         self._connected_from: int | None = None
+        # By Trio's clock; None while there is no connection in this attempt.
+        self._opened_at: float | None = None
+
+    @property
+    def status(self) -> UpstreamStatus:
+        """The figures as of now; the object stays the same."""
+        inbox = self._connection.inbox if self._connection else None
+        self._status.waiting_frames = inbox.waiting_frames if inbox else 0
+        self._status.waiting_bytes = inbox.waiting_bytes if inbox else 0
+        return self._status
 
     async def run(self) -> None:
         """Follow until cancelled, or until the receiver closes its end of the channel.
@@ -64,20 +78,18 @@ class Follower:
         """
         async with self._send:
             while True:
-                began = trio.current_time()
+                self._opened_at = None
                 try:
                     await self._follow_once()
-                except trio.BrokenResourceError:
+                except _ReceiverGone:
                     return
-                except FutureCursor:
-                    raise
                 except UpstreamRefused as error:
-                    if error.status == NEVER_RETRIED or self.status.connections == 0:
+                    if error.status == NEVER_RETRIED or self._status.connections == 0:
                         self._note(error)
                         raise
-                    await self._back_off(error, 0.0, began)
+                    await self._back_off(error, 0.0)
                 except ConnectionLost as error:
-                    await self._back_off(error, error.retry_after, began)
+                    await self._back_off(error, error.retry_after)
 
     def fail(self, error: UpstreamError, connection: int | None = None) -> None:
         """Drop the connection because of what it brought (a frame that does not decode), then reconnect from
@@ -86,7 +98,7 @@ class Follower:
         `connection` is that of the FrameBatch which failed: if another connection has taken its place,
         nothing happens. None stands for whatever connection there is. To be called in the Trio thread.
         """
-        if self._connection is None or (connection is not None and connection != self.status.connections):
+        if self._connection is None or (connection is not None and connection != self._status.connections):
             return
         self._connection.fail(
             ProtocolViolation(f"{self.upstream.key}: dropped because of a frame: {error}", INVALID_DATA)
@@ -105,18 +117,19 @@ class Follower:
                 self._closed()
 
     async def _deliver(self, connection: Connection) -> None:
-        status = self.status
+        status = self._status
         while True:
             frames, size = await connection.receive()
             status.last_data_at = now = time.time()
             status.frames += len(frames)
             status.bytes += size
-            status.waiting_frames = connection.inbox.waiting_frames
-            status.waiting_bytes = connection.inbox.waiting_bytes
             ending = self._strip_control(frames)
             if frames:
                 status.batches += 1
-                await self._send.send(FrameBatch(self.upstream.key, frames, now, status.connections))
+                try:
+                    await self._send.send(FrameBatch(self.upstream.key, frames, now, status.connections))
+                except trio.BrokenResourceError:
+                    raise _ReceiverGone from None
             if ending is not None:
                 raise ending
 
@@ -136,9 +149,9 @@ class Follower:
         return None
 
     def _inform(self, info: StreamInfo) -> None:
-        self.status.infos += 1
+        self._status.infos += 1
         if info.name == "OutdatedCursor":
-            self.status.outdated_cursors += 1
+            self._status.outdated_cursors += 1
             log.warning(
                 "cursor outdated: the upstream no longer holds all events since then",
                 upstream=self.upstream.key,
@@ -159,13 +172,14 @@ class Follower:
             self._note(future)
             return future
         if error.error == "ConsumerTooSlow":
-            self.status.too_slow += 1
+            self._status.too_slow += 1
         return ConnectionLost(f"{self.upstream.key}: ended the stream with the error {words}")
 
     def _opened(self, connection: Connection, cursor: int | None) -> None:
-        status = self.status
+        status = self._status
         self._connection = connection
         self._connected_from = cursor
+        self._opened_at = trio.current_time()
         status.connected = True
         status.connected_at = time.time()
         status.reconnects += status.connections > 0
@@ -174,22 +188,21 @@ class Follower:
 
     def _closed(self) -> None:
         self._connection = None
-        self.status.connected = False
-        self.status.waiting_frames = self.status.waiting_bytes = 0
+        self._status.connected = False
 
-    async def _back_off(self, error: UpstreamError, at_least: float, began: float) -> None:
+    async def _back_off(self, error: UpstreamError, at_least: float) -> None:
         """Wait before the next attempt: full jitter under a ceiling that doubles with every failure in a
         row."""
         options = self._options
-        if trio.current_time() - began >= options.stable_after and self.status.connected_at is not None:
-            self.status.failures = 0
-        self.status.failures += 1
+        if self._opened_at is not None and trio.current_time() - self._opened_at >= options.stable_after:
+            self._status.failures = 0
+        self._status.failures += 1
         self._note(error)
-        ceiling = min(options.backoff_max, options.backoff_base * 2.0 ** min(self.status.failures - 1, 32))
+        ceiling = min(options.backoff_max, options.backoff_base * 2.0 ** min(self._status.failures - 1, 32))
         delay = max(self._rng.uniform(0.0, ceiling), at_least)
         log.warning("reconnecting", upstream=self.upstream.key, cause=str(error), in_seconds=round(delay, 3))
         await trio.sleep(delay)
 
     def _note(self, error: UpstreamError) -> None:
-        self.status.last_error = str(error)
-        self.status.last_error_at = time.time()
+        self._status.last_error = str(error)
+        self._status.last_error_at = time.time()
