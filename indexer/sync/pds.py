@@ -107,6 +107,10 @@ class PdsClient:
         self._hosts: OrderedDict[str, _Host] = OrderedDict()
         self._big_one = anyio.Semaphore(1)
 
+    def seconds_until(self, until: float) -> float:
+        """Seconds from now to an instant of this client's clock, such as HostUnavailable.until."""
+        return max(0.0, until - self._clock())
+
     async def repository(self, pds: str, did: str) -> bytes:
         """The CAR of a whole repository, as sent: not yet checked, not even for completeness.
 

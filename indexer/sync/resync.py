@@ -40,6 +40,10 @@ GONE_RETRY = 6 * 3600.0
 """Seconds until a repository that its host does not give out is asked for again."""
 LOAD_INTERVAL = 30.0
 """Seconds between two looks into the database for repositories that wait and are not in memory."""
+REFILL_INTERVAL = 0.5
+"""The same while more of them are known to be there."""
+LOADED_AT_ONCE = 10_000
+GIVEN_UP_AFTER = 3
 CALM = 3600.0
 """Seconds without a fetch after which a repository counts as one that stays in step."""
 REMEMBERED = 20_000
@@ -61,6 +65,9 @@ class Released(NamedTuple):
 class Statistics(NamedTuple):
     """Repositories that wait, are being fetched, were fetched since the start; failed attempts; bytes of held
     commits.
+
+    `unreachable`: those of `waiting` that were tried GIVEN_UP_AFTER times in vain (they are tried on, but
+    rarely). `more`: the database may have more of them than there was room for here.
     """
 
     waiting: int
@@ -68,6 +75,8 @@ class Statistics(NamedTuple):
     fetched: int
     failed: int
     held_bytes: int
+    unreachable: int
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,7 @@ class _Task:
     actor: int
     step: _Step = _Step.WAITING
     attempts: int = 0
+    tries: int = 0
     rev: int = 0
     data: bytes = b""
     held: list[bytes] = field(default_factory=list)
@@ -136,6 +146,7 @@ class Resynchronizer:
         self._last: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._counts = {"fetched": 0, "failed": 0}
         self._wake = anyio.Event()
+        self._more = False
 
     # --- the side of the gate ------------------------------------------------------------------------------------
 
@@ -149,6 +160,8 @@ class Resynchronizer:
             if len(self._tasks) < self._limits.waiting:
                 self._tasks[did] = _Task(did, actor)
                 self._schedule(did, self._not_before(did))
+            else:
+                self._more = True
         elif task.step is _Step.RELEASED:
             self._start_over(task, self._not_before(did))
 
@@ -209,12 +222,19 @@ class Resynchronizer:
     def statistics(self) -> Statistics:
         """How much waits and how much was done."""
         steps = [task.step for task in self._tasks.values()]
+        unreachable = [
+            task
+            for task in self._tasks.values()
+            if task.tries >= GIVEN_UP_AFTER and task.step is _Step.WAITING
+        ]
         return Statistics(
             steps.count(_Step.WAITING),
             steps.count(_Step.IN_PROGRESS),
             self._counts["fetched"],
             self._counts["failed"],
             self._held_bytes,
+            len(unreachable),
+            self._more,
         )
 
     # --- the side of the workers ---------------------------------------------------------------------------------
@@ -227,16 +247,25 @@ class Resynchronizer:
                 tasks.start_soon(self._work)
 
     async def _refill(self) -> None:
+        next_look = 0.0
         while True:
             room = self._limits.waiting - len(self._tasks)
-            if room > 0:
-                try:
-                    for did, actor in await self._load(min(room, 10_000)):
-                        if did not in self._tasks:
-                            self.request(did, actor)
-                except StoreError as error:
-                    logger.warning("cannot look for repositories that wait", error=str(error))
-            await anyio.sleep(LOAD_INTERVAL)
+            if room > 0 and (self._more or self._clock() >= next_look):
+                await self._load_waiting(min(room, LOADED_AT_ONCE))
+                next_look = self._clock() + LOAD_INTERVAL
+            await anyio.sleep(REFILL_INTERVAL)
+
+    async def _load_waiting(self, wanted: int) -> None:
+        try:
+            # Those in memory wait in the database too, so that one asks for that many more.
+            found = await self._load(wanted + len(self._tasks))
+        except StoreError as error:
+            logger.warning("cannot look for repositories that wait", error=str(error))
+            return
+        new = [(did, actor) for did, actor in found if did not in self._tasks]
+        for did, actor in new[:wanted]:
+            self.request(did, actor)
+        self._more = len(new) >= wanted
 
     async def _work(self) -> None:
         while True:
@@ -268,6 +297,7 @@ class Resynchronizer:
             task.attempts -= 1
             self._fail(task, error, max(0.0, error.until - self._clock()) + random.uniform(0.0, 1.0))
         except (RepositoryUnavailable, IdentityNotFound) as error:
+            task.tries = GIVEN_UP_AFTER
             self._fail(task, error, GONE_RETRY * random.uniform(0.75, 1.25))
         except (UpstreamError, StoreError) as error:
             self._fail(task, error, _growing(FIRST_RETRY, task.attempts) * random.uniform(0.75, 1.25))
@@ -298,6 +328,7 @@ class Resynchronizer:
     def _fail(self, task: _Task, error: Exception, seconds: float) -> None:
         self._counts["failed"] += 1
         task.attempts += 1
+        task.tries += 1
         logger.warning("repository not fetched", did=task.did, error=str(error), retry_in=round(seconds))
         self._start_over(task, self._clock() + seconds)
 

@@ -21,7 +21,7 @@ from indexer.sync.export import Exporter
 from indexer.sync.fetch import Fetcher
 from indexer.sync.pds import PdsClient
 from indexer.sync.policy import RepositoryState
-from indexer.sync.resync import Resynchronizer, ResyncLimits
+from indexer.sync.resync import Resynchronizer, ResyncLimits, Statistics
 from tests.sync.hosted import SYNC, HostedWorld
 from tests.sync.servers import Answer, HttpServer
 
@@ -202,7 +202,7 @@ async def test_commits_that_arrive_during_the_download_are_run_after_it(http: Ht
         await index.quiet(alice)
         assert index.records[alice.did] == wanted(alice)
         assert index.applied == before + 6
-        assert index.resync.statistics() == (0, 0, 1, 0, 0)
+        assert index.resync.statistics() == Statistics(0, 0, 1, 0, 0, 0, False)
 
 
 async def test_too_much_to_hold_is_fetched_again(http: HttpServer) -> None:
@@ -267,7 +267,7 @@ async def test_a_repository_that_cannot_be_fetched_waits(http: HttpServer, error
         index.states[alice.did] = RepositoryState.DESYNCHRONIZED
         await until(lambda: index.resync.statistics().failed > 0)
         await anyio.sleep(0.05)
-        assert index.resync.statistics() == (1, 0, 0, 1, 0)
+        assert index.resync.statistics() == Statistics(1, 0, 0, 1, 0, int(error == "RepoNotFound"), False)
         assert index.states[alice.did]
 
 
