@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from indexer import __version__
 from indexer.config import Loaded
@@ -78,15 +79,36 @@ def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
 
     add_network_arguments(parser)
     parser.add_argument("--port", type=int, default=0, help="port to serve on; 0 is any free one (0)")
-    parser.add_argument("--rate", type=float, default=30.0, help="events a second (30)")
+    parser.add_argument(
+        "--rate", type=float, help="events a second; 0 is as fast as subscribers read (30; of a file 0)"
+    )
+    file = parser.add_mutually_exclusive_group()
+    file.add_argument(
+        "--write", type=Path, metavar="FILE", help="write a stream and its DID documents, and end"
+    )
+    file.add_argument(
+        "--frames", type=Path, metavar="FILE", help="serve a frames file instead of a live network"
+    )
+    parser.add_argument("--events", type=int, default=1_000_000, help="events to write (1000000)")
+    parser.add_argument("--workers", type=int, default=2, help="processes that write (2)")
+    parser.add_argument(
+        "--records-limit", type=int, default=400, help="most records of one written repository (400)"
+    )
+    parser.add_argument(
+        "--docs", type=Path, metavar="FILE", help="the DID documents of --frames (found beside it)"
+    )
+    _json_flag(parser)
 
 
 def _simulate(_loaded: Loaded, arguments: argparse.Namespace) -> int:
-    import trio
+    from indexer.cli import demo_network
 
-    from indexer.cli.demo_network import serve_network
-
-    trio.run(serve_network, arguments.port, arguments.rate, arguments.accounts, arguments.seed)
+    if arguments.write is not None:
+        demo_network.write_frames(arguments)
+    elif arguments.frames is not None:
+        demo_network.serve_frames(arguments)
+    else:
+        demo_network.serve_network(arguments)
     return 0
 
 
@@ -157,7 +179,7 @@ COMMANDS = {
         ),
         Command(
             "simulate",
-            "serve the simulated network of the demo alone",
+            "serve a simulated network, or write its stream to a file",
             _simulate,
             ("operations",),
             _simulate_arguments,

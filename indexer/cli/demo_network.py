@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from indexer.config import Settings
 from indexer.errors import ConfigError
+
+if TYPE_CHECKING:
+    import trio
 
 SEED = 1
 ACCOUNTS = 300
@@ -19,21 +29,85 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=SEED, help=f"what the network follows from ({SEED})")
 
 
-async def serve_network(port: int, rate: float, accounts: int, seed: int) -> None:
-    """Serve the demonstration's network until cancelled, and print where."""
-    import msgspec
+def serve_network(arguments: argparse.Namespace) -> None:
+    """Serve the demonstration's network until SIGTERM or SIGINT, and print where."""
     import trio
 
     from indexer.simulation.demo import run_demo_network
 
-    async with trio.open_nursery() as nursery:
-        running = await nursery.start(run_demo_network, seed, accounts, rate, port)
-        print(
-            msgspec.json.encode(
-                {"ready": True, "url": running.url, "firehose": running.firehose_url}
-            ).decode(),
-            flush=True,
+    rate = 30.0 if arguments.rate is None else arguments.rate or None
+
+    async def start(nursery: trio.Nursery) -> int:
+        running = await nursery.start(
+            run_demo_network, arguments.seed, arguments.accounts, rate, arguments.port
         )
+        return int(running.port)
+
+    trio.run(_until_stopped, start)
+
+
+def serve_frames(arguments: argparse.Namespace) -> None:
+    """Serve a frames file as a firehose until SIGTERM or SIGINT. Raises ConfigError if the file is missing."""
+    import trio
+
+    from indexer.simulation.bulk import documents_path
+    from indexer.simulation.demo import serve_file
+
+    documents = arguments.docs or documents_path(arguments.frames)
+    for path in (arguments.frames, arguments.docs):
+        if path is not None and not path.is_file():
+            raise ConfigError(f"expected a file, got {path}")
+    if not documents.is_file():
+        documents = None
+
+    async def start(nursery: trio.Nursery) -> int:
+        serve = functools.partial(serve_file, rate=arguments.rate or None)
+        return int(await nursery.start(serve, arguments.frames, documents, arguments.port))
+
+    trio.run(_until_stopped, start)
+
+
+async def _until_stopped(start: Callable[[trio.Nursery], Awaitable[int]]) -> None:
+    """Start a server, print where it is (one JSON line), and end it with the first signal."""
+    import trio
+
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            port = await start(nursery)
+            ready = {"ready": True, "url": f"http://localhost:{port}", "firehose": f"ws://localhost:{port}"}
+            print(msgspec.json.encode(ready).decode(), flush=True)
+            await anext(signals)
+            nursery.cancel_scope.cancel()
+
+
+def write_frames(arguments: argparse.Namespace) -> None:
+    """Write a simulated stream and its DID documents, and print what was written. Raises ConfigError if it cannot."""
+    from indexer.ops.progress import progress
+    from indexer.simulation.bulk import documents_path, simulate_to_file
+
+    began = time.monotonic()
+    try:
+        with progress("simulating", arguments.events, "events", quiet=arguments.json) as advance:
+            result = simulate_to_file(
+                arguments.write,
+                arguments.events,
+                arguments.accounts,
+                arguments.seed,
+                workers=arguments.workers,
+                records_limit=arguments.records_limit,
+                progress=advance,
+            )
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"--write {arguments.write}: {error}") from error
+    seconds = time.monotonic() - began
+    summary = {
+        **result._asdict(),
+        "file": str(arguments.write),
+        "docs": str(documents_path(arguments.write)),
+        "seconds": round(seconds, 3),
+        "events_per_second": round(result.frames / seconds),
+    }
+    print(msgspec.json.encode(summary).decode(), flush=True)
 
 
 def token(settings: Settings, handle: str, method: str, accounts: int, seed: int) -> str:

@@ -67,6 +67,7 @@ def simulate_to_file(
     Both are compressed if the name ends in `.zst`. `progress` is called with how many more events are written. Raises
     ValueError if the accounts have no room for so many events, and OSError if the files cannot be written.
     """
+    population = Population(seed, accounts)
     room = accounts * records_limit if records_limit is not None else events
     if events > room:
         raise ValueError(
@@ -78,7 +79,6 @@ def simulate_to_file(
             file.write(frames)
             size += sum(map(len, frames))
             progress(len(frames))
-    population = Population(seed, accounts)
     write_documents(
         documents_path(path), (population.identity(number).document() for number in range(accounts))
     )

@@ -9,6 +9,7 @@ from typing import Any
 import libipld
 import pytest
 
+from indexer._fastpath.proof import prove_commit, read_repository
 from indexer.simulation.network import Network
 from indexer.simulation.population import Population
 from indexer.simulation.traffic import MIX
@@ -79,6 +80,23 @@ def test_every_event_of_a_stream_verifies_and_continues_the_one_before() -> None
     for number, repo in network.repos.items():
         assert oracle.read_car(repo.export())[0] == oracle._text(repo.commit_cid)
         assert sorted(repo.records or {}) == sorted(follower.records[network.population.did(number)])
+
+
+def test_the_programs_own_proof_accepts_every_commit() -> None:
+    network = Network(seed=12, accounts=80)
+    proven = 0
+    for frame in [*network.opening(follows=2, posts=1), *network.frames(6000)]:
+        header, payload = oracle.read_frame(frame)
+        if header["t"] == "#commit":
+            proof = prove_commit(frame, tree=payload["since"] is not None)
+            assert (proof.did, proof.rev, proof.seq) == (payload["repo"], payload["rev"], payload["seq"])
+            assert proof.inverted == (payload["since"] is not None)
+            proven += 1
+    assert proven > 5500
+    for repo in network.repos.values():
+        repository = read_repository(repo.export())
+        assert bytes(repository.data) == repo.data
+        assert {path: block for path, _, block in repository.records} == repo.records
 
 
 def test_the_mix_is_that_of_the_real_network() -> None:
