@@ -41,6 +41,11 @@ class Call(Generic[P]):
         assert self.asker.viewer is not None
         return self.asker.viewer
 
+    async def account(self) -> int:
+        """The asking account's id, given out now if it has never been seen: for methods that store private state."""
+        assert self.asker.did is not None
+        return (await self.services.keys.created_ids([self.asker.did]))[self.asker.did]
+
     async def actor(self, name: str, error: str = "Profile not found") -> int:
         """The id of an at-identifier from the parameters. InvalidRequest(`error`) if it is not known."""
         found = (await self.services.keys.ids_of_actors([name])).get(name)

@@ -15,6 +15,7 @@ from indexer.store.reads.edges import Edges
 from indexer.store.reads.feeds import Feeds
 from indexer.store.reads.keys import KeyBook
 from indexer.store.reads.notices import Notices
+from indexer.store.reads.private import Private
 from indexer.store.reads.threads import Threads
 
 
@@ -30,6 +31,7 @@ class Services:
     edges: Edges
     threads: Threads
     notices: Notices
+    private: Private
 
     async def signing_key(self, did: str) -> bytes | None:
         """The stored signing key of an account, None if it is not known."""
@@ -57,6 +59,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             edges=edges,
             threads=Threads(database),
             notices=Notices(database, keys, edges),
+            private=Private(database, keys),
         )
     finally:
         await database.close()

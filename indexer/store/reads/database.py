@@ -12,13 +12,16 @@ from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import asyncpg
 
 from indexer.errors import StoreError
+from indexer.store.intern import Interner
 
 Row: TypeAlias = asyncpg.Record
+
+_LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
 
 #: When set, counts the statements that the current request asked, by name. Tests hang a Counter here.
 asked: ContextVar[Counter[str] | None] = ContextVar("asked", default=None)
@@ -70,18 +73,23 @@ class Database:
         try:
             async with self._pool.acquire() as connection:
                 return await connection.fetch(self._statements[name], *arguments)
-        except (
-            OSError,
-            asyncpg.InterfaceError,
-            asyncpg.PostgresConnectionError,
-            TimeoutError,
-        ) as error:
+        except _LOST as error:
             raise StoreError(f"Postgres could not answer {name}: {error!r}") from error
 
     async def row(self, name: str, *arguments: Any) -> Row | None:
         """The first row of `name`, or None."""
         rows = await self.rows(name, *arguments)
         return rows[0] if rows else None
+
+    async def create_ids(self, dids: list[str], paths: list[str]) -> tuple[dict[str, int], dict[str, int]]:
+        """Ids for DIDs and `collection/rkey`s that the store may not have heard of yet: a client told us of them."""
+        try:
+            async with self._pool.acquire() as connection:
+                interner = Interner(cast("asyncpg.Connection[Any]", connection))
+                actors = {known.did: known.id for known in await interner.actors(dids)}
+                return actors, await interner.paths(paths)
+        except _LOST as error:
+            raise StoreError(f"Postgres could not give out ids: {error!r}") from error
 
     async def execute(self, name: str, *arguments: Any) -> None:
         """Run a statement of private state (mutes, bookmarks, ...) that gives no rows."""

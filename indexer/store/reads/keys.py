@@ -83,6 +83,30 @@ class KeyBook:
         """Keep a pair that another question's answer carried along."""
         self._ids[did] = actor
 
+    async def created_ids(self, dids: list[str]) -> dict[str, int]:
+        """The id of each DID, given out now for those that the store has not heard of (private state may name them)."""
+        known = await self.ids_of_dids(dids)
+        missing = [did for did in dict.fromkeys(dids) if did not in known]
+        if missing:
+            created, _ = await self._database.create_ids(missing, [])
+            self._ids.update(created)
+            known.update(created)
+        return known
+
+    async def created_key(self, uri: str, subject: int | None = None) -> RecordKey | None:
+        """The key of an AT-URI under a DID, given out now where the store has not heard of it; None for other URIs."""
+        part = split_uri(uri)
+        if part is None or not part.did.startswith("did:"):
+            return None
+        actor = (await self.created_ids([part.did]))[part.did]
+        key = self._plain(part, subject)
+        if key is None:
+            path = f"{part.collection}/{part.rkey}"
+            _, paths = await self._database.create_ids([], [path])
+            key = paths[path]
+            self._rare_paths[key] = path
+        return (CODES.get(part.collection, 0), key, actor)
+
     # --- record keys ---------------------------------------------------------------------------------------------
 
     async def learn_rare(self, keys: Iterable[int]) -> None:

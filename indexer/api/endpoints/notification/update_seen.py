@@ -20,7 +20,7 @@ async def answer(call: Call[Parameters]) -> None:
     seen_at: str = call.body.seen_at
     if not is_datetime(seen_at):
         raise InvalidRequest("Input/seenAt must be an valid atproto datetime")
-    await call.services.notices.mark_seen(call.viewer, parse_datetime(seen_at))
+    await call.services.notices.mark_seen(await call.account(), parse_datetime(seen_at))
 
 
 ENDPOINT = Endpoint(

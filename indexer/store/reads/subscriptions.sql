@@ -1,0 +1,4 @@
+-- $1 account, $2 only those with a smaller key (null: all), $3 at most
+SELECT key, subject_actor FROM activity_subscription
+WHERE actor = $1 AND ($2::text IS NULL OR key < $2)
+ORDER BY key DESC LIMIT $3;
