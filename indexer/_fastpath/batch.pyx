@@ -50,6 +50,13 @@ from indexer._fastpath.tid cimport tid_from_int
 from indexer._fastpath.reasons import reason_text
 from indexer.errors import ConfigError, InvariantBroken
 
+cdef extern from "prefetch.h" nogil:
+    void prefetch_span(const void *p, size_t n, size_t most)
+
+cdef enum:
+    AHEAD = 2  # frames
+    PREFETCHED = 8192  # bytes of a frame
+
 cdef uint64_t seed = int.from_bytes(os.urandom(8), "little")
 
 REFUSALS = {
@@ -222,6 +229,8 @@ def decode(list frames not None, *, bint hashes=True, bint inversion=False, bint
             sizes[i] = <size_t> PyBytes_GET_SIZE(frame)
         with nogil:
             for i in range(count):
+                if i + AHEAD < count:
+                    prefetch_span(starts[i + AHEAD], sizes[i + AHEAD], PREFETCHED)
                 code = gather_frame(&batch.g, &options, starts[i], sizes[i], &offset)
                 if code != 0:
                     break

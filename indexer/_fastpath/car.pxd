@@ -18,7 +18,7 @@ ctypedef struct Block:
 ctypedef struct BlockIndex:
     Block *blocks  # in the file's order, duplicates included
     uint32_t count
-    uint32_t *slots  # open addressing; block number + 1, or 0
+    uint32_t *slots  # open addressing; block number + 1, or 0. NULL where the blocks are so few that looking at all is faster
     uint32_t mask
     uint64_t seed
 
@@ -86,10 +86,13 @@ cdef inline uint64_t mix_digest(const uint8_t *digest, uint64_t seed) noexcept n
 
 cdef inline const Block *find_block(const BlockIndex *index, const uint8_t *cid) noexcept nogil:
     """The (first) block with this CID of 36 bytes, or NULL."""
-    cdef uint32_t slot = <uint32_t> mix_digest(cid + 4, index.seed) & index.mask
-    cdef uint32_t found
-    if index.count == 0:
+    cdef uint32_t slot, found
+    if index.slots == NULL:
+        for found in range(index.count):
+            if memcmp(index.blocks[found].cid + 4, cid + 4, 8) == 0 and memcmp(index.blocks[found].cid, cid, 36) == 0:
+                return &index.blocks[found]
         return NULL
+    slot = <uint32_t> mix_digest(cid + 4, index.seed) & index.mask
     while True:
         found = index.slots[slot]
         if found == 0:

@@ -9,7 +9,7 @@ import os
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from indexer._fastpath.arena cimport Arena, arena_free, arena_init, arena_take
 from indexer._fastpath.cbor cimport is_text, read_array, read_cid, read_int, read_key, read_map
@@ -19,6 +19,9 @@ from indexer._fastpath.reasons cimport (
 )
 from indexer._fastpath.sha256 cimport Sha256Job, sha256_many
 from indexer._fastpath.span cimport Slice, Span, span_of, take
+
+cdef enum:
+    FEW_BLOCKS = 24
 
 cdef uint64_t table_seed = int.from_bytes(os.urandom(8), "big")
 
@@ -75,32 +78,42 @@ cdef int read_car_header(Span *s, const uint8_t **root) noexcept nogil:
 
 
 cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil:
-    cdef Span ahead = s[0]
-    cdef Block block
+    cdef Block *larger
+    cdef size_t room = FEW_BLOCKS
     cdef size_t count = 0
-    cdef uint32_t size = 4
+    cdef uint32_t size = 4 * FEW_BLOCKS
     cdef uint32_t i, slot, found
     cdef int code
-    while ahead.p < ahead.end:
-        code = read_block(&ahead, &block)
+    index.slots = NULL
+    index.blocks = <Block *> arena_take(arena, room * sizeof(Block))
+    if index.blocks == NULL:
+        return OUT_OF_MEMORY
+    while s.p < s.end:
+        if count == room:
+            larger = <Block *> arena_take(arena, 2 * room * sizeof(Block))
+            if larger == NULL:
+                return OUT_OF_MEMORY
+            memcpy(larger, index.blocks, room * sizeof(Block))
+            index.blocks = larger
+            room *= 2
+        code = read_block(s, &index.blocks[count])
         if code < 0:
-            s.p = ahead.p
             return code
         count += 1
     if count > 0x20000000:
         return TOO_LARGE
+    index.count = <uint32_t> count
+    if count <= FEW_BLOCKS:
+        return OK
     while size < 2 * count:
         size *= 2
-    index.count = <uint32_t> count
     index.mask = size - 1
     index.seed = table_seed
-    index.blocks = <Block *> arena_take(arena, (count + 1) * sizeof(Block))
     index.slots = <uint32_t *> arena_take(arena, size * sizeof(uint32_t))
-    if index.blocks == NULL or index.slots == NULL:
+    if index.slots == NULL:
         return OUT_OF_MEMORY
     memset(index.slots, 0, size * sizeof(uint32_t))
     for i in range(index.count):
-        read_block(s, &index.blocks[i])
         slot = <uint32_t> mix_digest(index.blocks[i].cid + 4, table_seed) & index.mask
         while True:
             found = index.slots[slot]

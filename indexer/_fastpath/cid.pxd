@@ -35,30 +35,24 @@ cdef inline void cid_to_text(const uint8_t *cid, uint8_t *text) noexcept nogil:
 
 cdef inline int cid_from_text(Slice text, uint8_t *cid) noexcept nogil:
     """Read 59 characters to 36 bytes; BAD_CID for anything but a blessed CID in base32."""
-    cdef uint8_t padded[8]
     cdef uint64_t bits
-    cdef int group, i
+    cdef int group
     if text.n != CID_TEXT_SIZE or text.p[0] != b"b":
         return BAD_CID
-    for group in range(8):
-        if group < 7:
-            bits = text_base32_group(text.p + 1 + 8 * group)
-        else:
-            # 58 characters carry 290 bits: two characters and the two bits of padding, which must be zero.
-            padded[0] = text.p[57]
-            padded[1] = text.p[58]
-            for i in range(2, 8):
-                padded[i] = b"a"
-            bits = text_base32_group(padded)
+    for group in range(7):
+        bits = text_base32_group(text.p + 1 + 8 * group)
         if bits >> 40:
             return BAD_CID
-        if group < 7:
-            for i in range(5):
-                cid[5 * group + i] = <uint8_t> (bits >> (32 - 8 * i))
-        else:
-            if <uint32_t> bits:
-                return BAD_CID
-            cid[35] = <uint8_t> (bits >> 32)
+        cid[5 * group] = <uint8_t> (bits >> 32)
+        cid[5 * group + 1] = <uint8_t> (bits >> 24)
+        cid[5 * group + 2] = <uint8_t> (bits >> 16)
+        cid[5 * group + 3] = <uint8_t> (bits >> 8)
+        cid[5 * group + 4] = <uint8_t> bits
+    # 58 characters carry 290 bits: the last two end with two bits of padding, which must be zero.
+    bits = text_base32_group(text.p + 51)
+    if bits >> 40 or bits & 3:
+        return BAD_CID
+    cid[35] = <uint8_t> (bits >> 2)
     if cid[0] != 1 or cid[2] != 0x12 or cid[3] != 0x20 or not (cid[1] == DAG_CBOR or cid[1] == RAW):
         return BAD_CID
     return OK

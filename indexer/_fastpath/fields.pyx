@@ -6,12 +6,12 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from indexer._fastpath.cbor cimport ALL_DEVIATIONS, Tolerance, is_text, read_map, read_text, skip
 from indexer._fastpath.cid cimport DAG_CBOR, cid_from_text
-from indexer._fastpath.collections cimport UNKNOWN_COLLECTION, collection_code
+from indexer._fastpath.collections cimport collection_code
 from indexer._fastpath.interning cimport Names, Reference, intern_did, intern_key
-from indexer._fastpath.reasons cimport BAD_DID, OK, WRONG_TYPE
+from indexer._fastpath.reasons cimport BAD_DID, BAD_SYNTAX, OK, WRONG_TYPE
 from indexer._fastpath.rows cimport RECORD_INVALID, SUBJECT_CID, SUBJECT_HANDLE, SUBJECT_URI
 from indexer._fastpath.span cimport Slice, Span
-from indexer._fastpath.syntax cimport datetime_ms, is_nsid, is_rkey
+from indexer._fastpath.syntax cimport datetime_ms
 
 cdef enum:
     MAX_CID_TEXT = 256
@@ -72,7 +72,7 @@ cdef int read_strong_reference(Span *s, StrongReference *out) noexcept nogil:
 
 
 cdef int split_uri(Slice uri, Slice *authority, Slice *collection, Slice *rkey) noexcept nogil:
-    """`at://authority/collection/rkey` and nothing else (the authority is not checked); SUBJECT_URI for any other form."""
+    """`at://authority/collection/rkey` cut in parts, which are not checked; SUBJECT_URI for any other form."""
     cdef const uint8_t *end = uri.p + uri.n
     cdef const uint8_t *slash
     if uri.n < 12 or uri.n > MAX_URI or memcmp(uri.p, <const char *> b"at://", 5) != 0:
@@ -89,10 +89,6 @@ cdef int split_uri(Slice uri, Slice *authority, Slice *collection, Slice *rkey) 
     collection.n = <size_t> (slash - collection.p)
     rkey.p = slash + 1
     rkey.n = <size_t> (end - slash - 1)
-    if not is_rkey(rkey[0]):
-        return SUBJECT_URI
-    if collection_code(collection[0]) == UNKNOWN_COLLECTION and not is_nsid(collection[0]):
-        return SUBJECT_URI
     return OK
 
 
@@ -112,7 +108,7 @@ cdef int read_reference(Names *names, Slice uri, int home, Reference *out, int *
     collection_found[0] = collection_code(collection)
     code = intern_key(names, home, collection_found[0], collection, rkey, &key)
     if code < 0:
-        return code
+        return SUBJECT_URI if code == BAD_SYNTAX else code
     out.key = key
     out.did = number + 1
     return OK

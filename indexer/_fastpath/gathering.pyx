@@ -26,13 +26,13 @@ from indexer._fastpath.interning cimport intern_did, intern_key, names_free
 from indexer._fastpath.posts cimport parse_other, parse_post
 from indexer._fastpath.proof cimport PROVE_HASHES, PROVE_TREE, Proof, check_commit
 from indexer._fastpath.reasons cimport (
-    BAD_DATETIME, BAD_PATH, BAD_TID, FIELD_MISSING, OK, OP_DUPLICATE, OUT_OF_MEMORY, PREV_DATA_MISSING, PREV_MISSING, TRAILING_BYTES,
+    BAD_DATETIME, BAD_PATH, BAD_SYNTAX, BAD_TID, FIELD_MISSING, OK, OP_DUPLICATE, OUT_OF_MEMORY, PREV_DATA_MISSING, PREV_MISSING, TRAILING_BYTES,
 )
 from indexer._fastpath.rows cimport (
     FUTURE_REV, MAX_WAVES, OUT_OF_SHARD, RECORD_CBOR, RECORD_TOO_LARGE, UNKNOWN_KIND, WAVE_SHIFT, Row,
 )
 from indexer._fastpath.span cimport Slice, Span, span_of, span_of_slice
-from indexer._fastpath.syntax cimport datetime_ms, is_rkey
+from indexer._fastpath.syntax cimport datetime_ms
 from indexer._fastpath.tid cimport tid_to_int
 
 cdef enum:
@@ -245,8 +245,6 @@ cdef int gather_op(Gathering *g, const Op *op, const Block *block, Author *autho
         if op.collection.p == NULL:
             return refuse(g, BAD_PATH, op.path, detail)
         return refuse(g, UNKNOWN_KIND, op.path, detail)
-    if not is_rkey(op.rkey):
-        return refuse(g, BAD_PATH, op.path, detail)
     if g.row_count == g.row_room:
         room = g.row_room * 2 if g.row_room else 1024
         larger = <Row *> realloc(g.rows, room * sizeof(Row))
@@ -281,6 +279,8 @@ cdef int gather_op(Gathering *g, const Op *op, const Block *block, Author *autho
                 code = RECORD_CBOR
             return refuse(g, code, op.path, detail)
     code = intern_key(&g.gathered.names, kind, kind, op.collection, op.rkey, &row.key)
+    if code == BAD_SYNTAX:
+        return refuse(g, BAD_PATH, op.path, detail)
     if code < 0:
         return code
     wave = author.waves[kind] if author.waves[kind] > author.base else author.base

@@ -9,10 +9,12 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
+from indexer._fastpath.collections cimport UNKNOWN_COLLECTION
 from indexer._fastpath.did cimport DID_KEY_PLC, DidKey, did_key
 from indexer._fastpath.mix cimport mix_bytes, mix_pair
-from indexer._fastpath.reasons cimport BAD_DID, OK, OUT_OF_MEMORY
+from indexer._fastpath.reasons cimport BAD_DID, BAD_SYNTAX, OK, OUT_OF_MEMORY
 from indexer._fastpath.span cimport Slice
+from indexer._fastpath.syntax cimport is_nsid, is_rkey
 from indexer._fastpath.tid cimport tid_to_int
 
 
@@ -140,10 +142,13 @@ cdef int intern_path(Names *names, Slice collection, Slice rkey, uint32_t *numbe
 
 
 cdef int intern_key(Names *names, int home, int code, Slice collection, Slice rkey, int64_t *key) noexcept nogil:
-    """The key of a record: the integer of a TID in the collection `home`, else that of the interned path."""
+    """The key of a record: the integer of a TID in the collection `home`, else that of the interned path. BAD_SYNTAX where `collection`
+    (whose code is `code`) or `rkey` is none."""
     cdef uint32_t number
     if home == code and tid_to_int(rkey, key) == OK and key[0] > 0:
         return OK
+    if not is_rkey(rkey) or (code == UNKNOWN_COLLECTION and not is_nsid(collection)):
+        return BAD_SYNTAX
     if intern_path(names, collection, rkey, &number) < 0:
         return OUT_OF_MEMORY
     key[0] = -<int64_t> number - 1

@@ -19,11 +19,10 @@ from indexer._fastpath.collections cimport (
 from indexer._fastpath.fields cimport (
     StrongReference, next_key, read_created_at, read_digest, read_reference, read_strong_reference, split_uri,
 )
-from indexer._fastpath.interning cimport Names, Reference, intern_did, intern_path
-from indexer._fastpath.reasons cimport BAD_DID, OK, OUT_OF_MEMORY, TRAILING_BYTES, WRONG_TYPE
+from indexer._fastpath.interning cimport Names, Reference, intern_did, intern_key
+from indexer._fastpath.reasons cimport BAD_DID, BAD_SYNTAX, OK, OUT_OF_MEMORY, TRAILING_BYTES, WRONG_TYPE
 from indexer._fastpath.rows cimport RECORD_INVALID, RECORD_NOT_MAP, RECORD_TYPE, Gathered, Row
 from indexer._fastpath.span cimport Slice, Span, span_of_slice, take
-from indexer._fastpath.tid cimport tid_to_int
 
 cdef enum:
     MAX_TEXT = 3000
@@ -341,14 +340,17 @@ cdef int note_name(Names *names, Slice text) noexcept nogil:
     cdef uint32_t number
     cdef int64_t key
     cdef int code = OK
+    cdef int kind
     if text.n > 6 and memcmp(text.p, <const char *> b"did:", 4) == 0:
         code = intern_did(names, text, &number)
     elif text.n > 11 and memcmp(text.p, <const char *> b"at://", 5) == 0 and split_uri(
             text, &authority, &collection, &rkey) == OK:
         code = intern_did(names, authority, &number)
-        if code == OK and (tid_to_int(rkey, &key) < 0 or key == 0):
-            code = intern_path(names, collection, rkey, &number)
-    return OK if code == BAD_DID else code
+        if code == OK:
+            # A TID needs no path, whichever table it will be looked up in.
+            kind = collection_code(collection)
+            code = intern_key(names, kind, kind, collection, rkey, &key)
+    return OK if code == BAD_DID or code == BAD_SYNTAX else code
 
 
 cdef int parse_other(Names *names, Row *row, Slice *detail) noexcept nogil:

@@ -95,28 +95,57 @@ static inline size_t text_json_copy(const uint8_t *p, size_t n, size_t readable,
 static const char TEXT_BASE32[33] = "abcdefghijklmnopqrstuvwxyz234567";
 static const char TEXT_SORTABLE[33] = "234567abcdefghijklmnopqrstuvwxyz"; /* TIDs: sorts as ASCII */
 
-static inline unsigned text_base32_value(uint8_t c) {
-    if (c >= 'a' && c <= 'z') return (unsigned)(c - 'a');
-    if (c >= '2' && c <= '7') return (unsigned)(c - '2') + 26;
-    return 255;
+/* Eight bytes at once, the first one in the highest byte. */
+static inline uint64_t text_load8(const uint8_t *p) {
+    uint64_t word;
+    memcpy(&word, p, 8);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
 }
 
-static inline unsigned text_sortable_value(uint8_t c) {
-    if (c >= 'a' && c <= 'z') return (unsigned)(c - 'a') + 6;
-    if (c >= '2' && c <= '7') return (unsigned)(c - '2');
-    return 255;
+#define TEXT_EACH(byte) (0x0101010101010101ULL * (uint64_t)(byte))
+
+/* Eight characters of `a-z2-7` to forty bits, in which 'a' stands for `letters` and '2' for `digits`; UINT64_MAX where one of them is
+ * another character. No branch and no table: a DID's letters and digits follow no pattern that a processor could learn. */
+static inline uint64_t text_group(const uint8_t *p, unsigned letters, unsigned digits) {
+    const uint64_t x = text_load8(p);
+    const uint64_t is_letter = ((x >> 6) & TEXT_EACH(1)) * 0xFF;
+    /* Adding what is missing to 0x80 shows in the highest bit which bytes reach the lower bound and which pass the upper one. */
+    const uint64_t low = x + (is_letter & TEXT_EACH(0x80 - 'a')) + (~is_letter & TEXT_EACH(0x80 - '2'));
+    const uint64_t high = x + (is_letter & TEXT_EACH(0x7F - 'z')) + (~is_letter & TEXT_EACH(0x7F - '7'));
+    uint64_t v = x - (is_letter & TEXT_EACH('a' - letters)) - (~is_letter & TEXT_EACH('2' - digits));
+    if ((x | ~low | high) & TEXT_EACH(0x80)) return UINT64_MAX;
+    v = ((v & 0x1F001F001F001F00ULL) >> 3) | (v & 0x001F001F001F001FULL);
+    v = ((v & 0x03FF000003FF0000ULL) >> 6) | (v & 0x000003FF000003FFULL);
+    return ((v & 0x000FFFFF00000000ULL) >> 12) | (v & 0x00000000000FFFFFULL);
 }
 
-/* Eight characters to forty bits; the result is above 2^40 where one of them is not of the alphabet. */
-static inline uint64_t text_base32_group(const uint8_t *p) {
-    uint64_t bits = 0;
-    unsigned bad = 0;
-    for (int i = 0; i < 8; i++) {
-        const unsigned v = text_base32_value(p[i]);
-        bad |= v;
-        bits = (bits << 5) | (v & 31);
-    }
-    return bad & 0x80 ? UINT64_MAX : bits;
+/* Eight characters of base32 to forty bits; the result is above 2^40 where one of them is not of the alphabet. */
+static inline uint64_t text_base32_group(const uint8_t *p) { return text_group(p, 0, 26); }
+
+/* The same in the sortable alphabet of TIDs. */
+static inline uint64_t text_sortable_group(const uint8_t *p) { return text_group(p, 6, 0); }
+
+/* The numbers in `0000-00-00T00:00:00.000Z`: year, month, day, hour, minute, second, milliseconds. 0 where the 24 characters have another
+ * form; the ranges are the caller's to check. */
+static inline int text_datetime24(const uint8_t *p, int out[7]) {
+    const uint64_t a = text_load8(p) ^ 0x303030302D30302DULL;      /* 0000-00- */
+    const uint64_t b = text_load8(p + 8) ^ 0x30305430303A3030ULL;  /* 00T00:00 */
+    const uint64_t c = text_load8(p + 16) ^ 0x3A30302E3030305AULL; /* :00.000Z */
+    /* A digit's byte is now 0..9, any other 0: adding what is missing to 0x80 shows what is beyond. */
+    const uint64_t beyond = (a | (a + 0x767676767F76767FULL)) | (b | (b + 0x76767F76767F7676ULL)) |
+                            (c | (c + 0x7F76767F7676767FULL));
+    if (beyond & TEXT_EACH(0x80)) return 0;
+    out[0] = (int)((a >> 56) * 1000 + (a >> 48 & 15) * 100 + (a >> 40 & 15) * 10 + (a >> 32 & 15));
+    out[1] = (int)((a >> 16 & 15) * 10 + (a >> 8 & 15));
+    out[2] = (int)((b >> 56) * 10 + (b >> 48 & 15));
+    out[3] = (int)((b >> 32 & 15) * 10 + (b >> 24 & 15));
+    out[4] = (int)((b >> 8 & 15) * 10 + (b & 15));
+    out[5] = (int)((c >> 48 & 15) * 10 + (c >> 40 & 15));
+    out[6] = (int)((c >> 24 & 15) * 100 + (c >> 16 & 15) * 10 + (c >> 8 & 15));
+    return 1;
 }
 
 static inline void text_base32_write(const uint8_t *in, size_t n, uint8_t *out) {
