@@ -19,6 +19,10 @@ EVENT_RATE = 350
 """Events a second on the real network, and by default in simulated time."""
 
 
+UNSEEN_HISTORY_US = 24 * 3600 * 1_000_000
+"""A repository whose first commit is not in the stream began so long before its first event."""
+
+
 class Network:
     """The accounts, their repositories and their stream; the same seed and calls give the same bytes.
 
@@ -94,7 +98,10 @@ class Network:
         if not self.owns(number):
             return None
         if act.kind == "commit":
-            return self.repo(number).apply(act.writes, seq, instant)
+            repo = self.repo(number)
+            if repo.rev is None and act.writes:
+                repo.begin_empty(instant - UNSEEN_HISTORY_US)
+            return repo.apply(act.writes, seq, instant)
         did = self.population.did(number)
         if act.kind == "identity":
             return identity_frame(seq, did, instant, self.population.handle(number))

@@ -65,6 +65,10 @@ class Repo:
         """The stored bytes of a record."""
         return None if self.records is None else self.records.get(path)
 
+    def begin_empty(self, instant_us: int) -> None:
+        """Let the repository have an empty first commit of that instant which nobody saw: the next is not its first."""
+        self.rev = tid_at(instant_us, self.clock_id)
+
     def apply(self, writes: Sequence[Write], seq: int, instant_us: int) -> bytes:
         """Commit the writes and give the `#commit` frame that tells of it.
 

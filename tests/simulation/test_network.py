@@ -82,6 +82,22 @@ def test_every_event_of_a_stream_verifies_and_continues_the_one_before() -> None
         assert sorted(repo.records or {}) == sorted(follower.records[network.population.did(number)])
 
 
+def test_accounts_whose_beginning_is_not_in_the_stream_continue_an_empty_repository() -> None:
+    network = Network(seed=4, accounts=20)
+    first: dict[str, dict[str, Any]] = {}
+    for frame in network.frames(300):
+        header, payload = oracle.read_frame(frame)
+        if header["t"] == "#commit":
+            first.setdefault(payload["repo"], payload)
+            oracle.check_commit(
+                frame, network.identity(Follower(network).numbers[payload["repo"]]).document()
+            )
+    assert len(first) > 10
+    for payload in first.values():
+        assert payload["since"] < payload["rev"]
+        assert oracle._text(payload["prevData"]) == EMPTY_ROOT
+
+
 def test_the_programs_own_proof_accepts_every_commit() -> None:
     network = Network(seed=12, accounts=80)
     proven = 0
