@@ -9,10 +9,18 @@ class KnownAccount(NamedTuple):
 
 class AccountTable:
     generation: int
-    def __init__(self, *, limit: int = 1_000_000, key_limit: int = 262_144, path_limit: int = 200_000) -> None: ...
+    def __init__(
+        self, *, limit: int = 1_000_000, key_limit: int = 262_144, path_limit: int = 200_000
+    ) -> None: ...
     def __len__(self) -> int: ...
     def put(
-        self, did: str, actor: int, rev: int = 0, data: bytes | None = None, state: int = 0, key: bytes | None = None
+        self,
+        did: str,
+        actor: int,
+        rev: int = 0,
+        data: bytes | None = None,
+        state: int = 0,
+        key: bytes | None = None,
     ) -> None: ...
     def set_state(self, did: str, rev: int, data: bytes | None, state: int) -> bool: ...
     def put_key(self, did: str, key: bytes | None) -> bool: ...

@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from indexer.cache.client import CacheClient
+from indexer.cache.home import HomeTimelines
+from indexer.cache.reader import CacheReader
 from indexer.config import Settings
 from indexer.errors import ConfigError
 from indexer.hydration.hydrator import Hydrator
@@ -28,6 +31,7 @@ class Services:
     keys: KeyBook
     hydrator: Hydrator
     feeds: Feeds
+    home: HomeTimelines
     edges: Edges
     threads: Threads
     notices: Notices
@@ -45,21 +49,27 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     if settings.postgres_url is None:
         raise ConfigError("the API needs postgres_url: expected a URL, got none")
     database = await Database.connect(settings.postgres_url, connections=settings.postgres_connections)
+    client = CacheClient(settings.redis_url) if settings.cache_enabled and settings.redis_url else None
     try:
         keys = KeyBook(database)
         links = Links(settings.image_cdn_url, settings.video_cdn_url)
         edges = Edges(database, keys)
         hydrator = Hydrator(database, keys, edges, links, settings.trusted_verifiers)
+        feeds = Feeds(database, keys)
+        reader = None if client is None else CacheReader(client)
         yield Services(
             settings=settings,
             database=database,
             keys=keys,
             hydrator=hydrator,
-            feeds=Feeds(database, keys),
+            feeds=feeds,
+            home=HomeTimelines(feeds, reader),
             edges=edges,
             threads=Threads(database),
             notices=Notices(database, keys, edges),
             private=Private(database, keys),
         )
     finally:
+        if client is not None:
+            await client.close()
         await database.close()

@@ -18,6 +18,7 @@ from typing import TypeVar
 from indexer.cache import keys
 from indexer.cache.client import CacheClient
 from indexer.errors import CacheError
+from indexer.store.home import HomeItem
 
 COUNT_SECONDS = 6 * 3600
 CLAIM_MILLISECONDS = 5_000
@@ -37,13 +38,12 @@ Place = tuple[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class CachedPage:
-    """Items (record key, author id, is_repost, sort_at in ms), newest first.
-
-    `ends_at_floor`: the cache has nothing older; what is older than the last item stands in Postgres.
+    """Items newest first. `floor` is None where the cache holds more of them; else what is older than `floor` (ms)
+    stands in Postgres only, and 0 means that there is nothing older.
     """
 
-    items: list[tuple[int, int, bool, int]]
-    ends_at_floor: bool
+    items: list[HomeItem]
+    floor: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ class CacheReader:
         self._fill_script = client.script("fill_count")
 
     async def timeline(self, viewer: int, before: int | None, count: int) -> CachedPage | None:
-        """The newest `count` items of a home timeline, from sort_at `before` (inclusive) down; None: not cached.
+        """About `count` newest items of a home timeline, from sort_at `before` (inclusive) down; None: not cached.
 
-        Items of the oldest instant on the page may be cut: ask for more than needed. Reading keeps it cached.
+        Of the oldest instant on the page some may be missing, unless it ends at the floor. Reading keeps it cached.
         """
         try:
             for _ in range(2):
@@ -96,14 +96,14 @@ class CacheReader:
         self._epoch = current.decode() if current is not None else None
         if not answers or self._epoch != epoch or answers[0] is None:
             return None
-        floor = answers[0]
+        floor = int(answers[0])
         items = [
-            (*keys.read_item_member(member), int(score))
+            HomeItem(*keys.read_item_member(member), int(score))
             for member, score in answers[1]
             if member != keys.FLOOR_MEMBER and score >= floor
         ]
-        ends_at_floor = len(items) < len(answers[1]) or len(answers[1]) <= count
-        return CachedPage(items[:count], ends_at_floor)
+        is_end = len(items) < len(answers[1]) or len(answers[1]) <= count
+        return CachedPage(items, floor if is_end else None)
 
     async def post_counts(self, posts: Sequence[PostKey]) -> tuple[dict[PostKey, PostCounts], Claim | None]:
         """The cached counts of posts (likes, reposts, replies, quotes), and a claim on those that are missing.

@@ -79,7 +79,7 @@ def check(page: CachedPage, database: Database, viewer: int = VIEWER) -> None:
     assert shown == home[: len(shown)] or {i[3] for i in set(shown) ^ set(home[: len(shown)])} <= {
         shown[-1][3]
     }
-    if page.ends_at_floor:
+    if page.floor is not None:
         assert len(shown) == len(home) or len(shown) >= writer.TIMELINE_LENGTH - 50
 
 
@@ -124,7 +124,7 @@ async def test_pages_join_without_gap_or_repeat(redis_url: str) -> None:
         before = None
         while page := await cache.reader.timeline(VIEWER, before, 40):
             walked += page.items
-            if page.ends_at_floor:
+            if page.floor is not None:
                 break
             before = page.items[-1][3] - 1
         assert walked == whole.items
@@ -138,7 +138,7 @@ async def test_a_long_timeline_is_trimmed_and_says_where_it_ends(redis_url: str)
     async with running_cache(redis_url, database) as cache:
         whole = await cache.eventually_cached()
         assert writer.TIMELINE_LENGTH - 1 <= len(whole.items) <= writer.TIMELINE_LENGTH
-        assert whole.ends_at_floor
+        assert whole.floor is not None
         for at in range(writer.TRIM_SLACK + 1):
             await cache.writer.apply(database.post(2, 10_000 + at))
         page = await cache.reader.timeline(VIEWER, None, 2000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -21,7 +22,7 @@ _EARLIEST: Final = -(2**62)
 #: How far back the home timeline is looked for, in widening windows: most are full after the first.
 _WINDOWS: Final = (3 * _DAY, 60 * _DAY)
 
-#: At most this many own items stand in a page of the home timeline that others could fill.
+#: At most this many own items stand in a page of the home timeline that others could fill (reference AppView).
 _OWN_ITEMS: Final = 10
 
 
@@ -87,20 +88,23 @@ class Feeds:
     async def timeline(
         self, viewer: int, cursor: Cursor | None, limit: int
     ) -> tuple[list[FeedItem], str | None]:
-        """A page of the home timeline and the cursor after it: what the followed accounts and the viewer posted.
+        """A page of the home timeline and the cursor after it: what the followed accounts and the viewer posted."""
+        others = await read_page(
+            lambda latest, count: self._followed(viewer, latest, count), cursor, limit + 1
+        )
+        own = await self._own(viewer, AuthorFilter(), cursor, limit + 1)
+        return home_page(others, own, limit)
 
-        Own items fill what the others leave free, and up to 10 places that they do not (reference AppView).
-        """
-        others = (
-            await read_page(lambda latest, count: self._followed(viewer, latest, count), cursor, limit + 1)
-        )[: limit + 1]
-        own_limit = max(min(limit, _OWN_ITEMS), limit - min(len(others), limit))
-        own = (await self._own(viewer, AuthorFilter(), cursor, limit + 1))[: limit + 1]
-        merged = newest_first(others + own[:own_limit])
-        page, after = cut(merged, limit)
-        if after is None and page and len(own) > own_limit:
-            after = Cursor(page[-1].sort_at, page[-1].place).text()
-        return page, after
+    async def existing(self, posts: Sequence[Key], reposts: Sequence[Key]) -> list[FeedItem]:
+        """The items with these keys, in any order; those that do not exist (any more) are left out."""
+        rows = await self._database.rows(
+            "feed_items",
+            [key for key, _ in posts],
+            [actor for _, actor in posts],
+            [key for key, _ in reposts],
+            [actor for _, actor in reposts],
+        )
+        return await self._items(rows)
 
     async def _followed(self, viewer: int, latest: int, count: int) -> list[FeedItem]:
         newest = min(latest, time.time_ns() // 1_000_000)
@@ -132,3 +136,16 @@ class Feeds:
             post,
             (row["repost_rkey"], row["repost_actor"]),
         )
+
+
+def home_page(others: list[FeedItem], own: list[FeedItem], limit: int) -> tuple[list[FeedItem], str | None]:
+    """A page of a home timeline and the cursor after it, of what others and the viewer posted (both newest first).
+
+    Each list holds `limit` + 1 items or more where there are so many; the viewer's own may end with the others' last.
+    """
+    others, own = others[: limit + 1], own[: limit + 1]
+    own_limit = max(min(limit, _OWN_ITEMS), limit - min(len(others), limit))
+    page, after = cut(newest_first(others + own[:own_limit]), limit)
+    if after is None and page and len(own) > own_limit:
+        after = Cursor(page[-1].sort_at, page[-1].place).text()
+    return page, after

@@ -25,7 +25,7 @@ async def skeleton(call: Call[Params]) -> Skeleton:
     if of_an_older_kind(call.params.cursor):
         return Skeleton([])
     cursor = Cursor.parse(call.params.cursor)
-    return Skeleton(*await call.services.feeds.timeline(call.viewer, cursor, call.params.limit))
+    return Skeleton(*await call.services.home.page(call.viewer, cursor, call.params.limit))
 
 
 async def hydrate(call: Call[Params], found: Skeleton) -> State:
