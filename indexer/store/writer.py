@@ -250,6 +250,7 @@ class _Transaction:
         first, last = wave << WAVE_SHIFT, (wave + 1) << WAVE_SHIFT
         purges = [event for event in self._purges if event.n >> WAVE_SHIFT == wave]
         for event in purges:
+            await connection.execute(load("account_unstage"), event.actor, first, last)
             await connection.execute(load("account_expand"), event.actor, event.n)
             await connection.execute(load("account_forget_own_notices"), event.actor)
         for edge in EDGES:
