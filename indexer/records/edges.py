@@ -1,7 +1,9 @@
 """Likes, reposts, follows and blocks as records again: their exact bytes, from the columns of their rows.
 
-Owns what "canonical" means for an edge: exactly $type, subject, createdAt in `YYYY-MM-DDTHH:MM:SS.mmmZ` form, and via where the
-row has one. The batch door keeps the original bytes (column `extra`) of every edge for which this would not give the same CID.
+Owns what "canonical" means for an edge: exactly $type, subject, createdAt in `YYYY-MM-DDTHH:MM:SS.mmmZ` form, and
+via where the
+row has one. The batch door keeps the original bytes (column `extra`) of every edge for which this would not give the
+same CID.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ def rebuild_edge(
 ) -> bytes:
     """Return the record (DAG-CBOR) of a canonical edge.
 
-    kind: LIKE, REPOST (subject is an AT-URI, subject_cid its digest), FOLLOW or BLOCK (subject is a DID). created_at: ms. via,
+    kind: LIKE, REPOST (subject is an AT-URI, subject_cid its digest), FOLLOW or BLOCK (subject is a DID).
+    created_at: ms. via,
     via_cid: the AT-URI and the digest of the CID of what led there.
     """
     record: dict[str, object] = {"$type": NSIDS[kind], "createdAt": canonical_datetime(created_at)}

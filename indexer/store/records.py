@@ -26,7 +26,7 @@ from indexer.store.pairs import PAIRED, PairTable
 from indexer.store.references import read_references
 from indexer.store.sql import load
 
-_PURGED = {table: "true" for table in ("record", "profile", "list_item", "list_block", "verification")}
+_PURGED = dict.fromkeys(("record", "profile", "list_item", "list_block", "verification"), "true")
 _PURGED["duplicate"] = "kind > 5"  # those of edges go with the edges
 
 Path = tuple[int, int, int]

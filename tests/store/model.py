@@ -192,7 +192,10 @@ class Model:
             if key is None or self.first.get(key) == uri:
                 replaced = (same, self.quiet.get(uri, False))
             elif collection in (LIKE, REPOST, FOLLOW, BLOCK):
-                replaced = (False, True)  # it waited: like a promoted duplicate, it comes without a notification
+                replaced = (
+                    False,
+                    True,
+                )  # it waited: like a promoted duplicate, it comes without a notification
             self._delete(uri, collection, stored.indexed_at, promote=not same, update=True)
         self._create(uri, collection, stored, replaced)
 
@@ -268,7 +271,9 @@ class Model:
                 if not self.flags[reply] & VIOLATES_THREADGATE and not set(path[:-1]) & set(hidden):
                     done = {author_of(reply)} | {n.recipient for n in self.notifications if n.record == reply}
                     self._notify_above(reply, path[0], height - 1, done, hidden)
-            level = [[*path, child] for path in level for child in replies(path[-1]) if child not in (uri, *path)]
+            level = [
+                [*path, child] for path in level for child in replies(path[-1]) if child not in (uri, *path)
+            ]
 
     def _invalid_root(self, parent: str, root: str) -> bool:
         if parent not in self.records or self.flags[parent] & INVALID_REPLY_ROOT:

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from indexer._fastpath.accounts import AccountTable
-from indexer._fastpath.batch import decode
+from indexer._fastpath.batch import Batch, decode
 from indexer.store.deltas import Deltas
 from indexer.store.intern import Interner
 from indexer.store.pool import connect
@@ -36,8 +36,8 @@ class Pipeline:
         await self.writer.close()
         await self.connection.close()
 
-    async def write(self, frames: Sequence[bytes]) -> Deltas:
-        """Apply one batch."""
+    async def prepare(self, frames: Sequence[bytes]) -> Batch:
+        """Decode one batch and give its names ids."""
         batch = decode(list(frames), now=NOW)
         assert batch.error is None, batch.error
         for actor in await self.interner.actors(batch.unknown(self.accounts)):
@@ -46,6 +46,11 @@ class Pipeline:
             self.accounts.put_path(path, id_)
         batch.gate(self.accounts)
         batch.finish(self.accounts)
+        return batch
+
+    async def write(self, frames: Sequence[bytes]) -> Deltas:
+        """Apply one batch."""
+        batch = await self.prepare(frames)
         self.seq += 1
         deltas = await self.writer.apply(batch, "test", self.seq)
         self.accounts.committed(batch.generation)
