@@ -126,11 +126,8 @@ class Pipeline:
         return stored
 
     def cursor(self, upstream: str) -> int | None:
-        """The sequence number to go on from: up to it everything of `upstream` is durable.
-
-        Where nothing is yet, the oldest that the upstream still has or the live tip (None), as the settings say.
-        """
-        return self._durable.get(upstream, 0 if self._settings.start_at == "oldest" else None)
+        """The sequence number up to which everything of `upstream` is durable; None: nothing is."""
+        return self._durable.get(upstream)
 
     async def run(self, sources: Iterable[Source]) -> None:
         """Take frames until every source's channel ends and all of them are durable."""
@@ -339,7 +336,7 @@ async def run_ingest(settings: Settings) -> None:
         asyncio_thread() as thread,
         open_store(thread, settings) as store,
         open_cache(thread, settings, store) as cache,
-        IdentityResolver(IdentitySettings.of(settings)) as resolver,
+        IdentityResolver(identity_settings(settings)) as resolver,
     ):
         keys = signing_keys(resolver) if settings.verify == "full" else None
         pipeline = Pipeline(settings, thread, store, keys=keys, cache=cache, health=health)
@@ -442,6 +439,11 @@ async def open_cache(
             nursery.cancel_scope.cancel()
             with trio.CancelScope(shield=True):
                 await thread.call(client.close)
+
+
+def identity_settings(settings: Settings) -> IdentitySettings:
+    """What resolving DIDs and handles needs of the settings."""
+    return IdentitySettings(plc_url=settings.plc_url, handle_resolver_url=settings.handle_resolver_url)
 
 
 def firehose_options(settings: Settings) -> FirehoseOptions:

@@ -1,2 +1,2 @@
 -- Whatever the deleted account $1 has in {table}.
-DELETE FROM {table} WHERE actor = $1 AND {condition}
+DELETE FROM {table} WHERE actor = $1
