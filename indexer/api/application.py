@@ -145,14 +145,16 @@ class Application:
         params = parse_parameters(endpoint.params, request.query)
         body = self._body(endpoint, request)
         asker, labelers = await self._asker(request, credentials)
+        call = Call(params, asker, self._services, body)
+        # Read first: a revision newer than the answer would make the viewer's PDS believe that the answer shows records
+        # that it does not.
+        revision = await self._revision(asker) if endpoint.repo_rev else {}
+        if endpoint.rev_of_errors:
+            headers.update(revision)
+        value = await endpoint.answer(call)
+        headers.update(revision)
         if endpoint.labelers:
             headers["atproto-content-labelers"] = labelers.header()
-        call = Call(params, asker, self._services, body)
-        try:
-            value = await endpoint.answer(call)
-        finally:
-            if endpoint.repo_rev and asker.viewer is not None:
-                await self._add_repo_rev(asker.viewer, headers)
         if value is None:
             return Response(200, headers, b"")
         return json_response(200, value, headers)
@@ -201,10 +203,11 @@ class Application:
         )
         return asker, labelers
 
-    async def _add_repo_rev(self, viewer: int, headers: dict[str, str]) -> None:
-        row = await self._services.database.row("repo_rev", viewer)
-        if row is not None:
-            headers["atproto-repo-rev"] = tid_text(row["rev"])
+    async def _revision(self, asker: Asker) -> dict[str, str]:
+        if asker.viewer is None:
+            return {}
+        row = await self._services.database.row("repo_rev", asker.viewer)
+        return {} if row is None else {"atproto-repo-rev": tid_text(row["rev"])}
 
 
 #: Stands for a signed-in account that the store does not know: no row can have it.

@@ -59,13 +59,17 @@ Answer = Callable[[Call[P]], Awaitable[Json]]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint(Generic[P]):
-    """A method of the API. `repo_rev`: the answer tells the viewer's last indexed revision."""
+    """A method of the API.
+
+    `repo_rev`: the answer tells the viewer's last indexed revision; with `rev_of_errors` an error does as well.
+    """
 
     nsid: str
     params: type[P]
     answer: Callable[[Call[P]], Awaitable[Json | None]]
     auth: Mode | None = Mode.STANDARD_OPTIONAL  # None: anybody, the Authorization header is not looked at
     repo_rev: bool = False
+    rev_of_errors: bool = False
     labelers: bool = True
     body: type[msgspec.Struct] | None = None  # of procedures (POST); None: a query (GET)
 

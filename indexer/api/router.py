@@ -12,7 +12,7 @@ from typing import Any
 
 from indexer.api import endpoints
 from indexer.api.endpoint import Endpoint
-from indexer.errors import InvariantBroken, XrpcError
+from indexer.errors import InvalidRequest, InvariantBroken, XrpcError
 
 
 class MethodNotImplemented(XrpcError):
@@ -40,12 +40,12 @@ def all_endpoints() -> dict[str, Endpoint[Any]]:
 
 def find_endpoint(nsid: str, method: str) -> Endpoint[Any]:
     """The endpoint for an HTTP method and NSID. Raises MethodNotImplemented where
-    there is none, XrpcError 405 for the wrong HTTP method.
+    there is none, InvalidRequest for the wrong HTTP method.
     """
     endpoint = all_endpoints().get(nsid)
     if endpoint is None:
         raise MethodNotImplemented
     expected = "GET" if endpoint.body is None else "POST"
     if method != expected and not (method == "HEAD" and expected == "GET"):
-        raise XrpcError(405, "InvalidRequest", f"Incorrect HTTP method ({method}) expected {expected}")
+        raise InvalidRequest(f"Incorrect HTTP method ({method}) expected {expected}")
     return endpoint

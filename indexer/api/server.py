@@ -62,8 +62,8 @@ class Worker:
 
 async def open_application(settings: Settings, stack: AsyncExitStack) -> Application:
     """An application with its connections open; `stack` closes them."""
-    services = await stack.enter_async_context(open_services(settings))
     resolver = await stack.enter_async_context(IdentityResolver(_identity_settings(settings)))
+    services = await stack.enter_async_context(open_services(settings, resolver))
     authenticator = Authenticator(
         AccountKeys(resolver, services.signing_key),
         audiences=audiences_of(settings.effective_service_did, with_fragment=False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from indexer.cache.client import CacheClient
 from indexer.cache.home import HomeTimelines
@@ -17,9 +18,19 @@ from indexer.store.reads.database import Database
 from indexer.store.reads.edges import Edges
 from indexer.store.reads.feeds import Feeds
 from indexer.store.reads.keys import KeyBook
+from indexer.store.reads.lists import Lists
 from indexer.store.reads.notices import Notices
 from indexer.store.reads.private import Private
 from indexer.store.reads.threads import Threads
+from indexer.sync.did_document import DidDocument
+
+
+class Identities(Protocol):
+    """Where DID documents come from."""
+
+    async def resolve(self, did: str) -> DidDocument:
+        """The document of a DID. Raises IdentityError where it cannot be had."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,8 @@ class Services:
     threads: Threads
     notices: Notices
     private: Private
+    lists: Lists
+    identities: Identities
 
     async def signing_key(self, did: str) -> bytes | None:
         """The stored signing key of an account, None if it is not known."""
@@ -44,8 +57,11 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
-    """Services with their connections open. Raises StoreError where Postgres cannot be reached."""
+async def open_services(settings: Settings, identities: Identities) -> AsyncIterator[Services]:
+    """Services with their connections open; `identities` is the caller's.
+
+    Raises StoreError where Postgres cannot be reached.
+    """
     if settings.postgres_url is None:
         raise ConfigError("the API needs postgres_url: expected a URL, got none")
     database = await Database.connect(settings.postgres_url, connections=settings.postgres_connections)
@@ -68,6 +84,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             threads=Threads(database),
             notices=Notices(database, keys, edges),
             private=Private(database, keys),
+            lists=Lists(database, keys),
+            identities=identities,
         )
     finally:
         if client is not None:

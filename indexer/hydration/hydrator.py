@@ -46,6 +46,9 @@ from indexer.store.reads.notices import Notice
 #: Collections whose records are embedded in posts beside posts themselves.
 _EMBEDDED = frozenset({GENERATOR, LIST, LABELER_SERVICE, STARTER_PACK})
 
+#: How many of the likers whom the viewer follows are shown.
+_KNOWN_LIKERS = 3
+
 #: Collections that are liked like posts; their likes are counted under an interned key.
 _LIKED = frozenset({GENERATOR, LIST, LABELER_SERVICE})
 
@@ -92,9 +95,16 @@ class Hydrator:
         await self._around_posts(state, set(actors), parents)
         return state
 
-    async def thread(self, asker: Asker, keys: Iterable[Key]) -> State:
-        """State for showing posts in a thread: with which of them the thread's author likes."""
-        state = await self.posts(asker, keys)
+    async def thread(self, asker: Asker, keys: Iterable[Key], *, anchor: Key | None = None) -> State:
+        """State for showing posts in a thread: with which of them the thread's author likes.
+
+        Of `anchor` also those of its likers whom the viewer follows.
+        """
+        likers = await self._known_likers(asker, anchor) if anchor is not None else []
+        state = await self.posts(asker, keys, actors=likers[:_KNOWN_LIKERS])
+        if anchor is not None and likers:
+            state.known_likers[anchor] = (len(likers), likers[:_KNOWN_LIKERS])
+            await self.add_pairs(state, [(anchor[1], liker) for liker in likers[:_KNOWN_LIKERS]])
         posts = list(state.posts.values())
         rows = await self.database.rows(
             "root_likes",
@@ -106,6 +116,11 @@ class Hydrator:
         for row in rows:
             state.root_likes[(row["subject_key"], row["subject_actor"])] = row["rkey"]
         return state
+
+    async def _known_likers(self, asker: Asker, post: Key) -> list[int]:
+        if asker.viewer is None:
+            return []
+        return [row["actor"] for row in await self.database.rows("known_likers", *post, asker.viewer)]
 
     async def notifications(self, asker: Asker, notices: list[Notice]) -> State:
         """State for showing notifications: their records, authors and the packs that brought followers."""
@@ -392,6 +407,12 @@ class Hydrator:
         for verifications in state.verifications.values():
             actors.update(verification.issuer for verification in verifications)
         await asyncio.gather(self._read_records(state, lists), self._read_actors(state, actors))
+
+    async def labels(self, asker: Asker, subjects: list[str]) -> State:
+        """State that holds labels only: those of the asker's labelers on these DIDs and AT-URIs."""
+        state = self.state(asker)
+        await self._read_labels(state, subjects)
+        return state
 
     async def _read_labels(self, state: State, uris: list[str]) -> None:
         if not state.asker.labelers:

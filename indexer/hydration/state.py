@@ -331,7 +331,7 @@ class State:
     edges: dict[RecordKey, Edge] = field(default_factory=dict)
     uris: dict[str, RecordKey] = field(default_factory=dict)
     root_likes: dict[Key, int] = field(default_factory=dict)
-    list_samples: dict[Key, list[tuple[int, int, bool]]] = field(default_factory=dict)
+    known_likers: dict[Key, tuple[int, list[int]]] = field(default_factory=dict)
     made: dict[Any, Any] = field(default_factory=dict)
 
     @property

@@ -19,6 +19,10 @@ from indexer.views.services import generator, labeler
 #: Clients enforce 10 pictures although the lexicon lets records hold 20.
 _GALLERY_LIMIT = 10
 
+_PLACEHOLDERS = frozenset(
+    f"app.bsky.embed.record#{name}" for name in ("viewNotFound", "viewBlocked", "viewDetached")
+)
+
 #: Shows an embedded post at a depth: given by posts.py, which shows embeds itself.
 ShowPost = Callable[[State, "tuple[int, int]", int], "Json | None"]
 
@@ -34,11 +38,10 @@ def embed_view(state: State, post: Post, depth: int, show: ShowPost) -> Json | N
         media = _media(state, state.did(post.actor), embed.get("media"))
         if media is None:
             return None
-        return {
-            "$type": "app.bsky.embed.recordWithMedia#view",
-            "media": media,
-            "record": _record(state, post, depth, show),
-        }
+        record = _record(state, post, depth, show)
+        if record["record"]["$type"] in _PLACEHOLDERS:
+            record["$type"] = "app.bsky.embed.record#view"
+        return {"$type": "app.bsky.embed.recordWithMedia#view", "media": media, "record": record}
     return _media(state, state.did(post.actor), embed)
 
 

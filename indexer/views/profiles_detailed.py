@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indexer.hydration.state import Json, State
+from indexer.hydration.state import Json, Key, State
 from indexer.views.packs import starter_pack_basic
 from indexer.views.profiles import add_declarations, made_profile, profile_basic
 from indexer.views.rules import (
@@ -71,14 +71,30 @@ def known_followers(state: State, actor: int) -> Json | None:
     detail = state.details.get(actor)
     if detail is None or detail.known_followers_count == 0:
         return None
-    followers = []
-    for known in detail.known_followers:
-        if viewer_blocks(state, known) or third_parties_block(state, actor, known):
+    return {
+        "count": detail.known_followers_count,
+        "followers": known_subjects(state, actor, detail.known_followers),
+    }
+
+
+def known_likers(state: State, post: Key) -> Json | None:
+    """Those of the viewer's follows who like a post, where they were read."""
+    known = state.known_likers.get(post)
+    if known is None:
+        return None
+    return {"count": known[0], "actors": known_subjects(state, post[1], known[1])}
+
+
+def known_subjects(state: State, actor: int, known: list[int]) -> list[Json]:
+    """Accounts that the viewer follows beside another account's, less whom a block hides."""
+    shown = []
+    for other in known:
+        if viewer_blocks(state, other) or third_parties_block(state, actor, other):
             continue
-        view = profile_basic(state, known)
+        view = profile_basic(state, other)
         if view is not None:
-            followers.append(view)
-    return {"count": detail.known_followers_count, "followers": followers}
+            shown.append(view)
+    return shown
 
 
 def gone_error(state: State, actor: int) -> tuple[str, str] | None:

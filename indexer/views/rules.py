@@ -22,7 +22,7 @@ REFERENCE_LIST: Final = "app.bsky.graph.defs#referencelist"
 def known_actor(state: State, actor: int, *, hosted: bool = True) -> Actor | None:
     """The account, if it exists, was seen itself (not only referred to) and, with `hosted`, may be shown."""
     found = state.actors.get(actor)
-    if found is None or found.indexed_at is None:
+    if found is None or found.indexed_at is None or found.status == DELETED:
         return None
     if hosted and not state.asker.include_takedowns:
         if found.takedown_ref is not None or found.status in _GONE:

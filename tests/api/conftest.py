@@ -20,6 +20,7 @@ from indexer.api.application import Application, Request, Response
 from indexer.api.auth import Authenticator, audiences_of
 from indexer.api.services import Services, open_services
 from indexer.config import Settings
+from indexer.sync.identity import IdentityResolver, IdentitySettings
 from tests.api.lexicon import Lexicons
 from tests.api.world import Account, World
 
@@ -53,7 +54,7 @@ async def world(postgres_url: str) -> AsyncIterator[World]:
 @pytest.fixture
 async def services(postgres_url: str, world: World) -> AsyncIterator[Services]:
     settings = Settings(postgres_url=postgres_url, service_did=SERVICE)
-    async with open_services(settings) as opened:
+    async with IdentityResolver(IdentitySettings()) as identities, open_services(settings, identities) as opened:
         yield opened
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from indexer._fastpath import cbor
 from indexer._fastpath.cid import CID
-from indexer.records.collections import FOLLOW, LIKE, NSIDS, POST, REPOST, STARTER_PACK
+from indexer.records.collections import BLOCK, FOLLOW, LIKE, NSIDS, POST, REPOST, STARTER_PACK
 from indexer.store.reads.cursors import Cursor, cut, place, read_page
 from indexer.store.reads.database import Database, Row
 from indexer.store.reads.keys import Key, KeyBook
@@ -49,7 +49,7 @@ def edge_record(keys: KeyBook, kind: int, row: Row) -> bytes:
     if row["extra"] is not None:
         return bytes(row["extra"])
     record: dict[str, Any] = {"$type": NSIDS[kind], "createdAt": iso(row["created_at"])}
-    if kind == FOLLOW:
+    if kind in (FOLLOW, BLOCK):
         record["subject"] = row["did"]
     else:
         uri = f"at://{row['did']}/{keys.path(POST, row['rkey'])}"
@@ -91,13 +91,16 @@ class Edges:
     ) -> tuple[list[Edge], str | None]:
         return await self._page(FOLLOW, "follows_by", (actor,), cursor, limit)
 
+    async def blocks_by(self, actor: int, cursor: Cursor | None, limit: int) -> tuple[list[Edge], str | None]:
+        return await self._page(BLOCK, "blocks_by", (actor,), cursor, limit)
+
     async def follows_of(
         self, actor: int, cursor: Cursor | None, limit: int
     ) -> tuple[list[Edge], str | None]:
         return await self._page(FOLLOW, "follows_of", (actor,), cursor, limit)
 
     async def by_key(self, kind: int, keys: list[Key]) -> list[Edge]:
-        """Likes or reposts by their own keys."""
+        """Likes, reposts, follows or blocks by their own keys."""
         if not keys:
             return []
         rows = await self._database.rows(

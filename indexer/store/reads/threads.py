@@ -10,11 +10,15 @@ from indexer.store.reads.feeds import FeedItem
 from indexer.store.reads.keys import Key
 from indexer.store.reads.spelling import cid_text
 
+#: Longer threads by one author alone are cut here.
+_LONGEST_OP_THREAD = 1000
+
 
 class Thread(NamedTuple):
-    """The keys of a thread around an anchor: the anchor and its ancestors, then replies, newest first."""
+    """The keys of a thread around an anchor: its first post, the anchor and its ancestors, replies (newest first)."""
 
     anchor: Key
+    root: Key
     ancestors: list[Key]
     replies: list[Key]
 
@@ -28,11 +32,20 @@ class Threads:
     async def around(self, anchor: Key, height: int, depth: int) -> Thread:
         """At most `height` posts above the anchor, at most `depth` levels of replies under it."""
         rows = await self._database.rows("thread", *anchor, height, depth)
+        root = anchor
+        if rows and rows[0]["above"] and rows[0]["root_key"] is not None:
+            root = (rows[0]["root_key"], rows[0]["root_actor"])
         return Thread(
             anchor,
+            root,
             [(row["rkey"], row["actor"]) for row in rows if row["above"]],
             [(row["rkey"], row["actor"]) for row in rows if not row["above"]],
         )
+
+    async def op_thread(self, root: Key) -> list[Key]:
+        """How the thread's author goes on under its first post, that one included; empty where the author does not."""
+        rows = await self._database.rows("op_thread", *root, _LONGEST_OP_THREAD)
+        return [(row["rkey"], root[1]) for row in rows] if len(rows) > 1 else []
 
     async def quotes_of(
         self, post: Key, cursor: Cursor | None, limit: int

@@ -52,4 +52,5 @@ ENDPOINT = Endpoint(
     pipeline(skeleton, hydrate, present),
     auth=Mode.OPTIONAL_STANDARD_OR_ROLE,
     repo_rev=True,
+    rev_of_errors=True,
 )
