@@ -1,10 +1,10 @@
 """Where the stages meet: from frames to committed rows and a current cache.
 
-    follow / replay --FrameBatch--> decode --Batch--> prepare --Batch--> write --> cache
+follow / replay --FrameBatch--> decode --Batch--> prepare --Batch--> write --> cache
 
-Each stage is a Trio task; the channels between them hold one batch, so that the next batch is decoded while the
-database works, and a slow database is felt at the socket: at most five batches exist at a time. One helper thread
-runs the asyncio loop that owns asyncpg and redis; a batch crosses to it twice.
+Each stage is a Trio task; the channels between them hold one batch, so that the next batch is decoded while
+the database works, and a slow database is felt at the socket: at most five batches exist at a time. One
+helper thread runs the asyncio loop that owns asyncpg and redis; a batch crosses to it twice.
 
 A batch never holds frames of two upstreams: a cursor moves in the transaction of its own upstream's rows.
 """
@@ -35,9 +35,13 @@ from indexer.firehose import FirehoseOptions, Follower, FrameBatch, parse_upstre
 from indexer.ops import metrics
 from indexer.ops.asyncio_thread import AsyncioThread, asyncio_thread
 from indexer.ops.health import Health, serving
+from indexer.recovery import Decoded, Recovery
 from indexer.store.ingest import IngestStore
+from indexer.sync.fetch import Fetcher
 from indexer.sync.identity import IdentityResolver, IdentitySettings
+from indexer.sync.pds import PdsClient
 from indexer.sync.refresh import IdentityRefresher
+from indexer.sync.resync import ResyncLimits
 
 if TYPE_CHECKING:
     from trio import TaskStatus
@@ -56,22 +60,14 @@ SHUTDOWN_SECONDS = 30.0
 """How long what was received may take to become durable after the first signal."""
 
 KeySource = Callable[[str, bool], Awaitable[bytes | None]]
-"""The signing key (34 bytes) of a DID, asked anew where the flag says so; None where it certainly has none."""
-
-
-@dataclass(slots=True)
-class Decoded:
-    """A batch on its way through the stages."""
-
-    batch: door.Batch
-    upstream: str
-    received_at: float
-    size: int
+"""The signing key (34 bytes) of a DID, asked anew where the flag says so; None where it certainly has none.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One upstream's frames, and whom to tell of a frame that does not decode (with the connection it came on).
+    """One upstream's frames, and whom to tell of a frame that does not decode (with the connection it came
+    on).
 
     What came before such a frame is kept.
     """
@@ -104,7 +100,9 @@ class Pipeline:
         health: Health | None = None,
         keep_cursor: bool = True,
     ) -> None:
-        """`keys`: None leaves signatures and proofs unchecked (hashes always are). `keep_cursor`: False for files."""
+        """`keys`: None leaves signatures and proofs unchecked (hashes always are). `keep_cursor`: False for
+        files.
+        """
         self._settings = settings
         self._thread = thread
         self._store = store
@@ -116,6 +114,9 @@ class Pipeline:
         self._durable: dict[str, int] = {}
         self._under_way = 0
         self._generations: set[int] = set()
+        self._begun = self._ended = 0
+        self._wrote = trio.Event()
+        self.recovery: Recovery | None = None
         self.totals = Totals()
 
     async def load_cursor(self, upstream: str) -> int | None:
@@ -129,6 +130,15 @@ class Pipeline:
         """The sequence number up to which everything of `upstream` is durable; None: nothing is."""
         return self._durable.get(upstream)
 
+    def recover(
+        self, resolver: IdentityResolver, client: PdsClient, limits: ResyncLimits | None = None
+    ) -> Recovery:
+        """Hold commits that do not connect and fetch their repositories, from here on."""
+        self.recovery = Recovery(
+            self._settings, self._thread, self._store, resolver, client, self._accounts, self._drained, limits
+        )
+        return self.recovery
+
     async def run(self, sources: Iterable[Source]) -> None:
         """Take frames until every source's channel ends and all of them are durable."""
         to_prepare, prepare_from = trio.open_memory_channel[Decoded](1)
@@ -136,9 +146,19 @@ class Pipeline:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._prepare_stage, prepare_from, to_write)
             nursery.start_soon(self._write_stage, write_from)
-            async with to_prepare:
-                for source in sources:
-                    nursery.start_soon(self._decode_stage, source, to_prepare.clone())
+            async with to_prepare, trio.open_nursery() as beside:
+                if self.recovery is not None:
+                    beside.start_soon(self.recovery.run, to_prepare)
+                async with trio.open_nursery() as decoding:
+                    for source in sources:
+                        decoding.start_soon(self._decode_stage, source, to_prepare.clone())
+                beside.cancel_scope.cancel()
+
+    async def _drained(self) -> None:
+        """Wait until every batch that is prepared or written now is durable."""
+        last = self._begun
+        while self._ended < last:
+            await self._wrote.wait()
 
     # --- decode --------------------------------------------------------------------------------------------------
 
@@ -157,11 +177,14 @@ class Pipeline:
                 if first.connection == broken_connection:
                     continue  # read before the connection was dropped; it comes again from the cursor
                 self._health.waiting()
-                self._under_way += 1
-                began = time.perf_counter()
-                batch = await trio.to_thread.run_sync(decode, frames)
-                metrics.BATCH_SECONDS.labels("decode").observe(time.perf_counter() - began)
-                await send.send(Decoded(batch, first.upstream, first.received_at, sum(map(len, frames))))
+                while frames:
+                    began = time.perf_counter()
+                    batch = await trio.to_thread.run_sync(decode, frames)
+                    metrics.BATCH_SECONDS.labels("decode").observe(time.perf_counter() - began)
+                    taken, frames = frames[: batch.taken], frames[batch.taken :]
+                    await send.send(Decoded(batch, first.upstream, first.received_at, sum(map(len, taken))))
+                    if batch.error is not None:
+                        break
                 if batch.error is not None:
                     broken_connection = first.connection
                     log.warning("broken frame", upstream=first.upstream, error=str(batch.error))
@@ -174,13 +197,18 @@ class Pipeline:
     ) -> None:
         async with receive, send:
             async for item in receive:
-                began = time.perf_counter()
-                await self._prepare(item.batch)
-                metrics.BATCH_SECONDS.labels("prepare").observe(time.perf_counter() - began)
-                await send.send(item)
+                # What was held for a repository comes before whatever follows of it.
+                returned = await self.recovery.returned() if self.recovery is not None else []
+                for prepared in (*returned, item):
+                    began = time.perf_counter()
+                    self._begun += 1
+                    self._under_way += not prepared.upstream
+                    await self._prepare(prepared)
+                    metrics.BATCH_SECONDS.labels("prepare").observe(time.perf_counter() - began)
+                    await send.send(prepared)
 
-    async def _prepare(self, batch: door.Batch) -> None:
-        accounts = self._accounts
+    async def _prepare(self, item: Decoded) -> None:
+        accounts, batch = self._accounts, item.batch
         unknown = batch.unknown(accounts)
         self._generations.add(batch.generation)
         if unknown:
@@ -190,13 +218,14 @@ class Pipeline:
         if paths:
             for path, path_id in (await self._retried(self._store.paths, paths)).items():
                 accounts.put_path(path, path_id)
-        if self._keys is not None:
-            await self._verify(batch)
-        await trio.to_thread.run_sync(self._settle, batch)
-
-    def _settle(self, batch: door.Batch) -> None:
-        batch.gate(self._accounts)
-        batch.finish(self._accounts)
+        if not item.proven:
+            if self._keys is not None:
+                await self._verify(batch)
+            gate = partial(batch.gate, accounts, strict=self.recovery is not None)
+            await trio.to_thread.run_sync(gate)
+            if self.recovery is not None:
+                await self.recovery.check(item)
+        await trio.to_thread.run_sync(batch.finish, accounts)
 
     async def _verify(self, batch: door.Batch) -> None:
         await self._fetch_keys(batch.keys_needed(self._accounts), anew=False)
@@ -244,9 +273,17 @@ class Pipeline:
                 metrics.BATCH_SECONDS.labels("write").observe(time.perf_counter() - began)
                 metrics.FRAME_TO_COMMIT.observe(time.time() - item.received_at)
                 self._committed(batch.generation)
-                if batch.last_seq:
-                    self._durable[item.upstream] = max(batch.last_seq, self._durable.get(item.upstream, 0))
-                self._count(item)
+                if item.upstream:
+                    if batch.last_seq:
+                        self._durable[item.upstream] = max(
+                            batch.last_seq, self._durable.get(item.upstream, 0)
+                        )
+                    self._count(item)
+                if self.recovery is not None:
+                    await self.recovery.written(item)
+                self._ended += 1
+                self._wrote.set()
+                self._wrote = trio.Event()
                 self._under_way -= 1
                 self._health.committed(everything=self._under_way == 0)
 
@@ -257,8 +294,8 @@ class Pipeline:
 
     async def _write(self, item: Decoded) -> None:
         """On the asyncio side: commit, then tell the cache, in this order and for one batch at a time."""
-        seq = item.batch.last_seq if self._keep_cursor and item.batch.last_seq else None
-        deltas = await self._store.apply(item.batch, item.upstream, seq)
+        seq = item.batch.last_seq if self._keep_cursor and item.upstream and item.batch.last_seq else None
+        deltas = await self._store.apply(item.stored or item.batch, item.upstream, seq)
         if self._cache is not None:
             await self._cache.apply(deltas)
 
@@ -299,7 +336,8 @@ class Pipeline:
 async def gather(
     receive: trio.MemoryReceiveChannel[FrameBatch], settings: Settings
 ) -> AsyncIterator[tuple[list[bytes], FrameBatch]]:
-    """Join lists of frames of one connection until a batch is full (by frames or bytes) or `batch_seconds` old.
+    """Join lists of frames of one connection until a batch is full (by frames or bytes) or `batch_seconds`
+    old.
 
     Receiving is atomic under cancellation, so a time limit around it loses nothing.
     """
@@ -327,7 +365,8 @@ async def gather(
 
 
 async def run_ingest(settings: Settings) -> None:
-    """Follow the upstreams of the settings until SIGTERM or SIGINT; then make durable what was received and return.
+    """Follow the upstreams of the settings until SIGTERM or SIGINT; then make durable what was received and
+    return.
 
     Raises what needs the operator: FutureCursor, UpstreamRefused, SchemaTooNew, and InvariantBroken.
     """
@@ -337,9 +376,11 @@ async def run_ingest(settings: Settings) -> None:
         open_store(thread, settings) as store,
         open_cache(thread, settings, store) as cache,
         IdentityResolver(identity_settings(settings)) as resolver,
+        Fetcher(allow_private=settings.allow_private_hosts) as fetcher,
     ):
         keys = signing_keys(resolver) if settings.verify == "full" else None
         pipeline = Pipeline(settings, thread, store, keys=keys, cache=cache, health=health)
+        recovery = pipeline.recover(resolver, PdsClient(fetcher))
         followers, sources = [], []
         for address in settings.upstreams:
             upstream = parse_upstream(address)
@@ -359,7 +400,8 @@ async def run_ingest(settings: Settings) -> None:
             log.info("health and metrics", host=settings.metrics_host, port=port)
             async with trio.open_nursery() as background:
                 background.start_soon(refresher.run)
-                background.start_soon(report_health, health, followers, cache)
+                background.start_soon(recovery.resync.run)
+                background.start_soon(report_health, health, followers, cache, recovery)
                 async with trio.open_nursery() as stages:
                     scopes = [trio.CancelScope() for _ in followers]
                     await background.start(end_on_signal, scopes, stages.cancel_scope)
@@ -380,8 +422,8 @@ async def run_replay(
     """Index the frames of a file, through the same stages; returns what was done once all of it is durable.
 
     `keys`: None checks hashes only. `progress` is called with the bytes read and the file's size. Raises
-    FileFormatError where the file is none of frames, FrameError at a frame that does not decode; what came before
-    stays.
+    FileFormatError where the file is none of frames, FrameError at a frame that does not decode; what came
+    before stays.
     """
     broken: list[FrameError] = []
     async with asyncio_thread() as thread, open_store(thread, settings) as store:
@@ -407,7 +449,9 @@ async def run_replay(
 
 @asynccontextmanager
 async def open_store(thread: AsyncioThread, settings: Settings) -> AsyncIterator[IngestStore]:
-    """The store, connected. Raises StoreError where the database cannot be used, SchemaTooNew where it is too new."""
+    """The store, connected. Raises StoreError where the database cannot be used, SchemaTooNew where it is too
+    new.
+    """
     assert settings.postgres_url is not None
     store = IngestStore(settings.postgres_url, settings.shard)
     await thread.call(store.open)
@@ -422,7 +466,8 @@ async def open_store(thread: AsyncioThread, settings: Settings) -> AsyncIterator
 async def open_cache(
     thread: AsyncioThread, settings: Settings, store: IngestStore
 ) -> AsyncIterator[CacheWriter | None]:
-    """The cache's writer, running; None where the settings turn caches off, or other processes index other shards.
+    """The cache's writer, running; None where the settings turn caches off, or other processes index other
+    shards.
 
     (A timeline holds items of all shards, and only one writer can keep it in commit order.)
     """
@@ -443,7 +488,13 @@ async def open_cache(
 
 def identity_settings(settings: Settings) -> IdentitySettings:
     """What resolving DIDs and handles needs of the settings."""
-    return IdentitySettings(plc_url=settings.plc_url, handle_resolver_url=settings.handle_resolver_url)
+    return IdentitySettings(
+        plc_url=settings.plc_url,
+        handle_resolver_url=settings.handle_resolver_url,
+        # Whoever stands in for DNS serves a test network, whose handles end in .test.
+        allowed_tlds=frozenset(("test",)) if settings.handle_resolver_url else frozenset(),
+        allow_private=settings.allow_private_hosts,
+    )
 
 
 def firehose_options(settings: Settings) -> FirehoseOptions:
@@ -485,10 +536,15 @@ async def end_on_signal(
             stages.deadline = trio.current_time() + SHUTDOWN_SECONDS
 
 
-async def report_health(health: Health, followers: list[Follower], cache: CacheWriter | None) -> None:
-    """Tell `health` once a second that the loop turns, which upstreams are connected and whether the cache works."""
+async def report_health(
+    health: Health, followers: list[Follower], cache: CacheWriter | None, recovery: Recovery
+) -> None:
+    """Tell `health` once a second that the loop turns, which upstreams are connected and whether the cache
+    works.
+    """
     while True:
         health.beat()
+        recovery.report()
         for follower in followers:
             health.connected(follower.upstream.key, follower.status.connected)
             metrics.CONNECTED.labels(follower.upstream.key).set(follower.status.connected)

@@ -44,6 +44,11 @@ FRAME_TO_COMMIT = Histogram(
 )
 QUEUE_BYTES = Gauge("indexer_queue_bytes", "Bytes that wait before a stage", ["stage"])
 
+# --- repositories ---
+REPOSITORIES = Gauge(
+    "indexer_repositories", "Repositories that are not in step with the stream, by state", ["state"]
+)
+
 # --- store and cache ---
 STORE_RETRIES = Counter(
     "indexer_store_retries", "Transactions that were tried again because Postgres was away"

@@ -1,7 +1,7 @@
 """What the ingest process asks of Postgres: ids, cursors, identities to look at, and the one writer.
 
-Owns the connections of that process: one for the writer, one for ids (so that the next batch is interned while one is
-written), a small pool for everything that is asked now and then. Lives on one asyncio loop.
+Owns the connections of that process: one for the writer, one for ids (so that the next batch is interned
+while one is written), a small pool for everything that is asked now and then. Lives on one asyncio loop.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from indexer.store import home
+from indexer.store import home, repositories
 from indexer.store.batch import StoredBatch
 from indexer.store.deltas import Deltas
 from indexer.store.intern import Interner, KnownActor
@@ -84,8 +84,8 @@ class IngestStore:
     async def save_identity(self, finding: Finding) -> None:
         """Keep what a look at an identity found.
 
-        Where nobody answered, what was known stays, and the account is due again in an hour. A handle that was another
-        account's is taken from it (reference AppView, indexHandle).
+        Where nobody answered, what was known stays, and the account is due again in an hour. A handle that
+        was another account's is taken from it (reference AppView, indexHandle).
         """
         with store_errors("cannot save an identity"):
             assert self._pool is not None
@@ -105,6 +105,23 @@ class IngestStore:
                     now(),
                     due,
                 )
+
+    # --- whole repositories --------------------------------------------------------------------------------------
+
+    async def repository_records(self, actor: int) -> dict[str, bytes]:
+        """The stored records of an account: "collection/rkey" -> digest of the CID."""
+        assert self._pool is not None
+        return await repositories.repository_records(self._pool, actor)
+
+    async def waiting_repositories(self, limit: int) -> list[tuple[str, int]]:
+        """Up to `limit` (DID, actor id) of repositories that are not synchronized."""
+        assert self._pool is not None
+        return await repositories.waiting_repositories(self._pool, limit)
+
+    async def save_repository_state(self, actor: int, state: int) -> None:
+        """Store the state of a repository."""
+        assert self._pool is not None
+        await repositories.save_repository_states(self._pool, [(actor, state)])
 
     # --- home timelines, for the cache ---------------------------------------------------------------------------
 

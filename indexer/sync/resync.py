@@ -105,6 +105,7 @@ class _Task:
     step: _Step = _Step.WAITING
     attempts: int = 0
     tries: int = 0
+    due: float = 0.0
     rev: int = 0
     data: bytes = b""
     held: list[bytes] = field(default_factory=list)
@@ -158,8 +159,8 @@ class Resynchronizer:
         task = self._tasks.get(did)
         if task is None:
             if len(self._tasks) < self._limits.waiting:
-                self._tasks[did] = _Task(did, actor)
-                self._schedule(did, self._not_before(did))
+                self._tasks[did] = task = _Task(did, actor)
+                self._schedule(task, self._not_before(did))
             else:
                 self._more = True
         elif task.step is _Step.RELEASED:
@@ -276,9 +277,10 @@ class Resynchronizer:
         while True:
             now = self._clock()
             if self._due and self._due[0][0] <= now:
-                _, _, did = heapq.heappop(self._due)
+                due, _, did = heapq.heappop(self._due)
                 task = self._tasks.get(did)
-                if task is not None and task.step is _Step.WAITING:
+                # An older entry of a repository that was given another time since means nothing.
+                if task is not None and task.step is _Step.WAITING and task.due == due:
                     task.step = _Step.IN_PROGRESS
                     task.overflowed = False
                     return task
@@ -350,15 +352,16 @@ class Resynchronizer:
     def _start_over(self, task: _Task, due: float) -> None:
         self._drop_held(task)
         task.step = _Step.WAITING
-        self._schedule(task.did, due)
+        self._schedule(task, due)
 
     def _drop_held(self, task: _Task) -> None:
         self._held_bytes -= task.held_bytes
         task.held = []
         task.held_bytes = 0
 
-    def _schedule(self, did: str, due: float) -> None:
-        heapq.heappush(self._due, (due, next(self._order), did))
+    def _schedule(self, task: _Task, due: float) -> None:
+        task.due = due
+        heapq.heappush(self._due, (due, next(self._order), task.did))
         self._wake.set()
         self._wake = anyio.Event()
 

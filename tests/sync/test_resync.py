@@ -320,9 +320,9 @@ async def test_random_losses(http: HttpServer, seed: int) -> None:
             hosted.publish(account)
             index.resync._last.clear()
             await index.feed(data)
-        for due, order, did in list(index.resync._due):
-            index.resync._due.remove((due, order, did))
-            index.resync._schedule(did, 0.0)
+        for task in index.resync._tasks.values():
+            if task.due:
+                index.resync._schedule(task, 0.0)
         await index.quiet(*accounts)
         assert index.resync.statistics().fetched >= len(accounts)
         for account in accounts:
