@@ -21,6 +21,7 @@ from indexer.store.reads.keys import KeyBook
 from indexer.store.reads.lists import Lists
 from indexer.store.reads.notices import Notices
 from indexer.store.reads.private import Private
+from indexer.store.reads.search import Search
 from indexer.store.reads.threads import Threads
 from indexer.sync.did_document import DidDocument
 
@@ -48,6 +49,7 @@ class Services:
     notices: Notices
     private: Private
     lists: Lists
+    search: Search
     identities: Identities
 
     async def signing_key(self, did: str) -> bytes | None:
@@ -85,6 +87,7 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
             notices=Notices(database, keys, edges),
             private=Private(database, keys),
             lists=Lists(database, keys),
+            search=Search(database, keys),
             identities=identities,
         )
     finally:

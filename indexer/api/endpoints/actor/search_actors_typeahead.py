@@ -1,0 +1,65 @@
+"""app.bsky.actor.searchActorsTypeahead: accounts while somebody types a handle."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from indexer.api.endpoint import Call, Endpoint, pipeline
+from indexer.api.parameters import Limit, Parameters
+from indexer.hydration.state import Json, State
+from indexer.views.profiles import profile_basic
+from indexer.views.rules import viewer_blocks
+
+
+class Params(Parameters, frozen=True, kw_only=True):
+    term: str | None = None
+    q: str | None = None
+    limit: Limit = 10
+
+    @property
+    def wanted(self) -> str:
+        """What is looked for; `term` is its older name."""
+        return self.q or self.term or ""
+
+
+class Skeleton(NamedTuple):
+    actors: list[int]
+    cursor: str | None = None
+
+
+async def skeleton(call: Call[Params]) -> Skeleton:
+    params = call.params
+    return Skeleton(*await call.services.search.actors(params.wanted, None, params.limit))
+
+
+async def hydrate(call: Call[Params], found: Skeleton) -> State:
+    return await call.services.hydrator.profiles(call.asker, found.actors)
+
+
+def rules(call: Call[Params], found: Skeleton, state: State) -> Skeleton:
+    return found._replace(
+        actors=[
+            actor
+            for actor in found.actors
+            if not viewer_blocks(state, actor) or _is_exact(call, state, actor)
+        ]
+    )
+
+
+def _is_exact(call: Call[Params], state: State, actor: int) -> bool:
+    """Who types a whole handle finds the account even behind a block."""
+    found = state.actors.get(actor)
+    return found is not None and (found.handle or "").lower() == call.params.wanted.lower()
+
+
+def present(call: Call[Params], found: Skeleton, state: State) -> Json:
+    views = (profile_basic(state, actor) for actor in found.actors)
+    answer: Json = {"actors": [view for view in views if view is not None]}
+    return answer
+
+
+ENDPOINT = Endpoint(
+    "app.bsky.actor.searchActorsTypeahead",
+    Params,
+    pipeline(skeleton, hydrate, present, rules),
+)

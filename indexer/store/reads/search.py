@@ -1,0 +1,49 @@
+"""Finding accounts: by parts of their handles, and by whom one's follows follow."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from indexer.store.reads.cursors import Cursor
+from indexer.store.reads.database import Database
+from indexer.store.reads.keys import KeyBook
+
+#: Shorter terms are looked for at the beginnings of handles only: no index helps to find them elsewhere.
+_SHORTEST_PART = 3
+
+
+class FoundActor(NamedTuple):
+    """An account with its place among those found; latest come first."""
+
+    id: int
+    sort_at: int
+    place: str
+
+
+class Search:
+    """Reads them."""
+
+    def __init__(self, database: Database, keys: KeyBook) -> None:
+        self._database = database
+        self._keys = keys
+
+    async def actors(self, term: str, cursor: Cursor | None, limit: int) -> tuple[list[int], str | None]:
+        """A page of the accounts whose handle holds `term`, and the cursor after it; an exact match comes first."""
+        term = term.strip().removeprefix("@").lower()
+        escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        pattern = f"{escaped}%" if len(term) < _SHORTEST_PART else f"%{escaped}%"
+        before = (None, None) if cursor is None else (cursor.time, cursor.place)
+        rows = await self._database.rows("actor_search", pattern, *before, limit + 1)
+        found = [FoundActor(row["id"], row["indexed_at"], row["did"]) for row in rows]
+        page = found[:limit]
+        after = Cursor(page[-1].sort_at, page[-1].place).text() if len(found) > limit else None
+        ids = [actor.id for actor in page]
+        exact = (await self._keys.ids_of_handles([term])).get(term) if term else None
+        if exact is not None and cursor is None:
+            ids = [exact, *(actor for actor in ids if actor != exact)]
+        return ids, after
+
+    async def suggestions(self, viewer: int, around: int, offset: int, limit: int) -> list[int]:
+        """Accounts that the follows of `around` follow, most often first, and that `viewer` does not follow yet."""
+        rows = await self._database.rows("suggested_actors", viewer, around, offset, limit)
+        return [row["actor"] for row in rows]
