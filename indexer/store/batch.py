@@ -1,7 +1,8 @@
 """What the writer takes from a decoded batch (indexer/_fastpath/batch.pyx), as types.
 
-Owns no behaviour. `n` everywhere is wave << 24 | place: the place of the op in the batch, in stream order,
-and the wave in which it is applied (deletes run before creates within a wave).
+Owns no behaviour. `n` everywhere is wave << 24 | place: the place of the op in the batch, in stream order, and the
+wave in which it
+is applied (deletes run before creates within a wave).
 """
 
 from __future__ import annotations
@@ -27,9 +28,7 @@ class PostRelation(Protocol):
 
 
 class RecordOp(Protocol):
-    """An op on a record that is neither an edge nor a post. cid and record are None for a delete; indexed_at
-    in ms.
-    """
+    """An op on a record that is neither an edge nor a post. cid and record are None for a delete; indexed_at in ms."""
 
     @property
     def n(self) -> int: ...
@@ -88,8 +87,8 @@ class StoredBatch(Protocol):
     """A finished batch: rows as binary COPY bodies per wave, the rest as small lists.
 
     copy_*: bodies without header and trailer, b"" where there is nothing. repo_states: (account id, state) of
-    repositories whose state changes, for instance because their commits no longer connect. last_time: of the
-    last event, in ms.
+    repositories
+    whose state changes, for instance because their commits no longer connect. last_time: of the last event, in ms.
     """
 
     @property

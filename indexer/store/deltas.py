@@ -1,6 +1,4 @@
-"""What one committed batch changed, for the caches. Values are absolute, so that applying them twice does no
-harm.
-"""
+"""What one committed batch changed, for the caches. Values are absolute, so that applying them twice does no harm."""
 
 from __future__ import annotations
 
@@ -33,8 +31,7 @@ class Change(NamedTuple):
     """A row that came (`added`) or went: of a post (kind 5), repost (2), follow (3) or block (4); see
     records/collections.py.
 
-    sort_at is None for follows and blocks that went; subject_key is None for them always, both subjects are
-    for posts.
+    sort_at is None for follows and blocks that went; subject_key is None for them always, both subjects are for posts.
     """
 
     kind: int
@@ -50,10 +47,12 @@ class Change(NamedTuple):
 class Deltas:
     """One transaction's outcome.
 
-    complete: False where the transaction turned out to be committed already (the connection was lost in its
-    commit) and the changes are not known: caches have to be emptied. changes: in the order of the tables'
-    statements. profiles, records: accounts whose profile, or other record (kind, key, actor), changed.
-    accounts: whose status changed. purged: deleted accounts.
+    complete: False where the transaction turned out to be committed already (the connection was lost in its commit)
+    and the
+    changes are not known: caches have to be emptied. changes: in the order of the tables' statements. profiles,
+    records: accounts
+    whose profile, or other record (kind, key, actor), changed. accounts: whose status changed. purged: deleted
+    accounts.
     """
 
     complete: bool = True

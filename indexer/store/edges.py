@@ -1,5 +1,5 @@
-"""The four kinds of edges (like, repost, follow, block): their statements, and the order in which one wave
-runs them.
+"""The four kinds of edges (like, repost, follow, block): their statements, and the order in which one wave runs
+them.
 """
 
 from __future__ import annotations

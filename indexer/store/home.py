@@ -1,7 +1,6 @@
 """Home timelines as the cache keeps them: keys only, newest first, complete down to a floor.
 
-Owns how far back is looked. Refuses to know what of it is shown to whom: that is settled when the timeline is
-read.
+Owns how far back is looked. Refuses to know what of it is shown to whom: that is settled when the timeline is read.
 """
 
 from __future__ import annotations
@@ -28,9 +27,7 @@ class HomeItem(NamedTuple):
 
 
 class HomeTimeline(NamedTuple):
-    """The newest items of a home timeline; nothing at or above `floor` (ms) is missing. 0: there is nothing
-    older.
-    """
+    """The newest items of a home timeline; nothing at or above `floor` (ms) is missing. 0: there is nothing older."""
 
     items: list[HomeItem]
     floor: int

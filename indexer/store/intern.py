@@ -1,9 +1,10 @@
 """Account ids and ids of rare record keys: found, or given out from blocks that this process owns.
 
-Owns the tables `actor` and `rare_key` as far as their ids go. Ids are given out by the client because a
-lookup per row in SQL costs more than everything else about the row. New ids are committed in a short
-transaction of their own, ahead of the rows that use them: an id that is never used does no harm, and several
-processes can give out ids at once.
+Owns the tables `actor` and `rare_key` as far as their ids go. Ids are given out by the client because a lookup per
+row in SQL
+costs more than everything else about the row. New ids are committed in a short transaction of their own, ahead of
+the rows that
+use them: an id that is never used does no harm, and several processes can give out ids at once.
 """
 
 from __future__ import annotations

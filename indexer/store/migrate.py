@@ -1,8 +1,7 @@
-"""The schema's numbered migrations: each applied once, in its own transaction, in order, by one process at a
-time.
+"""The schema's numbered migrations: each applied once, in its own transaction, in order, by one process at a time.
 
-Owns the table `migration`. A migration file is never edited once it was released: its checksum is recorded
-and compared.
+Owns the table `migration`. A migration file is never edited once it was released: its checksum is recorded and
+compared.
 """
 
 from __future__ import annotations
@@ -57,8 +56,7 @@ def migrations() -> tuple[Migration, ...]:
 
 
 async def migrate(url: str) -> list[str]:
-    """Bring the database at `url` to this program's schema; return the names of the migrations that were
-    applied.
+    """Bring the database at `url` to this program's schema; return the names of the migrations that were applied.
 
     Raises SchemaTooNew if the database has a migration that this program does not know, StoreError if it is
     unreachable or an applied migration differs from ours.

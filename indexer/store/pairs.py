@@ -1,9 +1,10 @@
 """Records that an account may have once per subject: list items, list blocks, verifications.
 
 A PairTable holds the part of one such table that a batch touches, plays the batch's ops on it, and writes the
-difference. The rule is that of the reference's duplicate_record: the first record of a pair is in the table,
-later ones wait in `duplicate`, the oldest of them follows when the first is deleted. An edit that keeps its
-pair keeps its place.
+difference. The rule is
+that of the reference's duplicate_record: the first record of a pair is in the table, later ones wait in `duplicate`,
+the oldest of them
+follows when the first is deleted. An edit that keeps its pair keeps its place.
 """
 
 from __future__ import annotations

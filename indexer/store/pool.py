@@ -1,7 +1,6 @@
 """Connections to Postgres: how they are made, what they are set to, which errors mean "try again".
 
-Owns the connection settings of writer and readers and the translation of driver errors into StoreError. Knows
-no table.
+Owns the connection settings of writer and readers and the translation of driver errors into StoreError. Knows no table.
 """
 
 from __future__ import annotations
@@ -78,9 +77,7 @@ def describe(url: str) -> str:
 
 @contextmanager
 def store_errors(what: str) -> Iterator[None]:
-    """Turn the driver's errors that a later attempt may not meet again into StoreError; others pass as they
-    are.
-    """
+    """Turn the driver's errors that a later attempt may not meet again into StoreError; others pass as they are."""
     try:
         yield
     except _LOST as error:

@@ -1,7 +1,8 @@
 """Reads what the posts of one batch need to be judged (records/threads.py), and judges them.
 
-One query for the posts themselves, one for the posts above them; gates, replies that came early, follows and
-lists are read only where a post meets one. All reads happen before the batch changes anything.
+One query for the posts themselves, one for the posts above them; gates, replies that came early, follows and lists
+are read only where
+a post meets one. All reads happen before the batch changes anything.
 """
 
 from __future__ import annotations
@@ -33,11 +34,10 @@ async def judge_posts(
     posts: bool,
     deletes: bool,
 ) -> tuple[bytes, list[Notice]]:
-    """Return the verdict byte of each op of the batch (see post_insert.sql) and the notifications that its
-    posts cause.
+    """Return the verdict byte of each op of the batch (see post_insert.sql) and the notifications that its posts cause.
 
-    mentions: place -> accounts. record_ops: all other records, in stream order. purges: (place, account) of
-    deleted accounts. posts, deletes: whether the batch has posts, and deletions, at all.
+    mentions: place -> accounts. record_ops: all other records, in stream order.
+    purges: (place, account) of deleted accounts. posts, deletes: whether the batch has posts, and deletions, at all.
     """
     rows = await connection.fetch(load("post_prefetch")) if posts else []
     if not rows:
@@ -165,8 +165,8 @@ async def _read_gates(
 def _changes(
     before: Mapping[PostId, object], ops: Iterable[tuple[RecordOp, object]], purges: Sequence[tuple[int, int]]
 ) -> dict[PostId, list[tuple[int, object]]]:
-    """Return what happens to each gate in the batch: (place, the gate from there on). A create over an
-    existing one is a replay.
+    """Return what happens to each gate in the batch: (place, the gate from there on). A create over an existing one
+    is a replay.
     """
     during: dict[PostId, list[tuple[int, object]]] = {}
     for op, gate in ops:

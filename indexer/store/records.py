@@ -34,9 +34,7 @@ Path = tuple[int, int, int]
 
 @dataclass
 class ChangedRecords:
-    """What was written: accounts with another profile, (kind, key, account) of other records, and what was
-    refused.
-    """
+    """What was written: accounts with another profile, (kind, key, account) of other records, and what was refused."""
 
     profiles: list[int] = field(default_factory=list)
     records: list[Path] = field(default_factory=list)
@@ -46,8 +44,8 @@ class ChangedRecords:
 async def apply_records(
     connection: asyncpg.Connection[Any], ops: Sequence[RecordOp], purges: Sequence[tuple[int, int]]
 ) -> tuple[ChangedRecords, list[Notice]]:
-    """Write `ops` (in stream order); `purges` are the deleted accounts with their places. Returns what
-    changed and whom to notify.
+    """Write `ops` (in stream order); `purges` are the deleted accounts with their places. Returns what changed and
+    whom to notify.
     """
     changed = ChangedRecords()
     notices: list[Notice] = []

@@ -1,7 +1,7 @@
 """What the database says about itself, for operators: cursors, sizes, drops.
 
-Reads catalogues and small tables only, so that asking costs nothing however large the tables are; row counts
-are Postgres' own estimates.
+Reads catalogues and small tables only, so that asking costs nothing however large the tables are; row counts are
+Postgres' own estimates.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The one writer: a batch becomes rows, counts, repository states, drops and the cursor, in one transaction.
 
-Owns the order of the statements within the transaction, and the staging tables. Refuses to know what a record
-means (records/) and where batches come from. Equal to applying the batch's events one after the other,
-whatever the size of batches.
+Owns the order of the statements within the transaction, and the staging tables. Refuses to know what a record means
+(records/) and where batches come from. Equal to applying the batch's events one after the other, whatever the size
+of batches.
 
-Waves: within a wave deletes run before creates; a record that is deleted after it was created in the same
-batch is deleted in a later wave. Whole-batch questions (do posts violate gates, whom do they notify) are
-settled before the first wave.
+Waves: within a wave deletes run before creates; a record that is deleted after it was created in the same batch is
+deleted in
+a later wave. Whole-batch questions (do posts violate gates, whom do they notify) are settled before the first wave.
 """
 
 from __future__ import annotations
@@ -75,8 +75,7 @@ class Writer:
         self._connection = None
 
     async def cursor(self, upstream: str) -> tuple[int, int] | None:
-        """Return (sequence number, time in ms) of the last durable event of `upstream`, None if there is
-        none.
+        """Return (sequence number, time in ms) of the last durable event of `upstream`, None if there is none.
 
         Raises StoreError if the database cannot be asked.
         """
@@ -86,12 +85,11 @@ class Writer:
         return None if row is None else (row[0], row[1])
 
     async def apply(self, batch: StoredBatch, upstream: str, seq: int | None) -> Deltas:
-        """Write a finished batch; `seq` is the last event's, None where the upstream has none. Returns what
-        changed.
+        """Write a finished batch; `seq` is the last event's, None where the upstream has none. Returns what changed.
 
-        Raises StoreError if the database could not take it, for instance because the connection was lost: the
-        same batch can be given again, and is never applied twice. Raises InvariantBroken for what no attempt
-        can mend.
+        Raises StoreError if the database could not take it, for instance because the connection was lost: the same
+        batch can be
+        given again, and is never applied twice. Raises InvariantBroken for what no attempt can mend.
         """
         connection = await self._connected()
         try:
@@ -197,8 +195,9 @@ class _Transaction:
     async def _account_events(self) -> list[int]:
         """Save the statuses that the batch's account events set; remember which accounts are deleted.
 
-        An event that is not newer than the one that set the status is passed over: after a move the old host
-        keeps sending its own (a lesson from production, see the reference's notes on account migration).
+        An event that is not newer than the one that set the status is passed over: after a move the old host keeps
+        sending its own
+        (a lesson from production, see the reference's notes on account migration).
         """
         events = self._batch.account_events
         if not events:

@@ -1,8 +1,8 @@
 """Keeping handles, keys and hosts of indexed accounts current, in the background.
 
-Owns how many are looked at at once and what counts as an answer. Which accounts are due (never looked at, an
-#identity event, a day old), and where the answer goes, come in as functions: the store keeps both, so that
-nothing is lost by a restart.
+Owns how many are looked at at once and what counts as an answer. Which accounts are due (never looked at, an #identity
+event, a day old), and where the answer goes, come in as functions: the store keeps both, so that nothing is lost by a
+restart.
 """
 
 from __future__ import annotations
@@ -46,9 +46,7 @@ class IdentityRefresher:
         due: Callable[[int], Awaitable[list[tuple[int, str]]]],
         save: Callable[[Finding], Awaitable[None]],
     ) -> None:
-        """`due(count)` gives (id, DID) of the longest due accounts. Both may raise StoreError: tried again
-        later.
-        """
+        """`due(count)` gives (id, DID) of the longest due accounts. Both may raise StoreError: tried again later."""
         self._resolver = resolver
         self._due = due
         self._save = save
