@@ -127,8 +127,11 @@ class Pipeline:
         return stored
 
     def cursor(self, upstream: str) -> int | None:
-        """The sequence number up to which everything of `upstream` is durable; None: nothing is."""
-        return self._durable.get(upstream)
+        """The sequence number to go on from: up to it everything of `upstream` is durable.
+
+        Where nothing is yet, the oldest that the upstream still has or the live tip (None), as the settings say.
+        """
+        return self._durable.get(upstream, 0 if self._settings.start_at == "oldest" else None)
 
     def recover(
         self, resolver: IdentityResolver, client: PdsClient, limits: ResyncLimits | None = None
@@ -375,7 +378,7 @@ async def run_ingest(settings: Settings) -> None:
         asyncio_thread() as thread,
         open_store(thread, settings) as store,
         open_cache(thread, settings, store) as cache,
-        IdentityResolver(identity_settings(settings)) as resolver,
+        IdentityResolver(IdentitySettings.of(settings)) as resolver,
         Fetcher(allow_private=settings.allow_private_hosts) as fetcher,
     ):
         keys = signing_keys(resolver) if settings.verify == "full" else None
@@ -484,17 +487,6 @@ async def open_cache(
             nursery.cancel_scope.cancel()
             with trio.CancelScope(shield=True):
                 await thread.call(client.close)
-
-
-def identity_settings(settings: Settings) -> IdentitySettings:
-    """What resolving DIDs and handles needs of the settings."""
-    return IdentitySettings(
-        plc_url=settings.plc_url,
-        handle_resolver_url=settings.handle_resolver_url,
-        # Whoever stands in for DNS serves a test network, whose handles end in .test.
-        allowed_tlds=frozenset(("test",)) if settings.handle_resolver_url else frozenset(),
-        allow_private=settings.allow_private_hosts,
-    )
 
 
 def firehose_options(settings: Settings) -> FirehoseOptions:

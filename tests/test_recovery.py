@@ -16,7 +16,7 @@ import trio
 
 from indexer._fastpath import frame
 from indexer._fastpath.cid import CID
-from indexer.app import Pipeline, Source, identity_settings, open_store, signing_keys
+from indexer.app import Pipeline, Source, open_store, signing_keys
 from indexer.config import Settings
 from indexer.firehose import FrameBatch
 from indexer.ops.asyncio_thread import AsyncioThread, asyncio_thread
@@ -24,7 +24,7 @@ from indexer.records.collections import CODES
 from indexer.simulation.account import Account
 from indexer.store.ingest import IngestStore
 from indexer.sync.fetch import Fetcher
-from indexer.sync.identity import IdentityResolver
+from indexer.sync.identity import IdentityResolver, IdentitySettings
 from indexer.sync.pds import PdsClient
 from indexer.sync.resync import Resynchronizer
 from tests.sync.hosted import SYNC, HostedWorld
@@ -112,7 +112,7 @@ async def running(hosted: HostedWorld, url: str) -> AsyncIterator[Running]:
     async with (
         asyncio_thread() as thread,
         open_store(thread, settings) as store,
-        IdentityResolver(replace(identity_settings(settings), refresh_interval=0.0)) as resolver,
+        IdentityResolver(replace(IdentitySettings.of(settings), refresh_interval=0.0)) as resolver,
         Fetcher(allow_private=True) as fetcher,
     ):
         pipeline = Pipeline(settings, thread, store, keys=signing_keys(resolver))

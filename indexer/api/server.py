@@ -62,7 +62,7 @@ class Worker:
 
 async def open_application(settings: Settings, stack: AsyncExitStack) -> Application:
     """An application with its connections open; `stack` closes them."""
-    resolver = await stack.enter_async_context(IdentityResolver(_identity_settings(settings)))
+    resolver = await stack.enter_async_context(IdentityResolver(IdentitySettings.of(settings)))
     services = await stack.enter_async_context(open_services(settings, resolver))
     authenticator = Authenticator(
         AccountKeys(resolver, services.signing_key),
@@ -70,14 +70,6 @@ async def open_application(settings: Settings, stack: AsyncExitStack) -> Applica
         admin_passwords=[settings.admin_password] if settings.admin_password else [],
     )
     return Application(services, authenticator)
-
-
-def _identity_settings(settings: Settings) -> IdentitySettings:
-    return IdentitySettings(
-        plc_url=settings.plc_url,
-        handle_resolver_url=settings.handle_resolver_url,
-        allow_private=settings.allow_private_hosts,
-    )
 
 
 def run_api(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from indexer import __version__
 from indexer.config import Loaded
+from indexer.errors import FileFormatError
 
 
 def _no_arguments(_parser: argparse.ArgumentParser) -> None:
@@ -41,12 +42,71 @@ def _json_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+def _up(loaded: Loaded, _arguments: argparse.Namespace) -> int:
+    from indexer.cli import daemon
+
+    return daemon.run(loaded, announce=daemon.announce_api)
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rate", type=float, default=30.0, help="events a second of the simulated network (30)"
+    )
+
+
+def _demo(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    from indexer.cli import demo
+
+    return demo.run(loaded, arguments.rate)
+
+
+def _ingest(loaded: Loaded, _arguments: argparse.Namespace) -> int:
+    import trio
+
+    from indexer.app import run_ingest
+    from indexer.cli.servers import migrate_schema, owned_servers
+
+    with owned_servers(loaded.settings) as (settings, _):
+        migrate_schema(settings)
+        trio.run(run_ingest, settings)
+    return 0
+
+
 def _api(loaded: Loaded, _arguments: argparse.Namespace) -> int:
     from indexer.api.server import run_api
     from indexer.cli.servers import any_servers
 
     with any_servers(loaded.settings) as settings:
         run_api(settings)
+    return 0
+
+
+def _replay_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", type=Path, help="frames file, plain or zstd: 4-byte big-endian length and frame, repeated"
+    )
+    parser.add_argument(
+        "--documents",
+        type=Path,
+        metavar="FILE",
+        help="DID documents as one JSON object, to verify signatures with",
+    )
+    _json_flag(parser)
+
+
+def _replay(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from indexer.cli import replay
+    from indexer.cli.servers import any_servers, migrate_schema
+
+    for file in filter(None, (arguments.file, arguments.documents)):
+        if not file.is_file():
+            raise FileFormatError(f"expected a file, found none: {file}")
+    with any_servers(loaded.settings) as settings:
+        migrate_schema(settings)
+        result = replay.run(settings, arguments.file, arguments.documents, arguments.json)
+    print(msgspec.json.encode(result).decode() + "\n" if arguments.json else replay.as_text(result), end="")
     return 0
 
 
@@ -157,8 +217,31 @@ def _version(_loaded: Loaded, _arguments: argparse.Namespace) -> int:
 COMMANDS = {
     command.name: command
     for command in (
+        Command("up", "start everything: servers, schema, ingest, API", _up, ALL_GROUPS, is_daemon=True),
+        Command(
+            "demo",
+            "start everything on a small simulated network",
+            _demo,
+            ("servers", "ingest", "api", "operations"),
+            _demo_arguments,
+            is_daemon=True,
+        ),
+        Command(
+            "ingest",
+            "follow the upstreams and index them",
+            _ingest,
+            ("servers", "ingest", "identity", "operations"),
+            is_daemon=True,
+        ),
         Command(
             "api", "answer client apps", _api, ("servers", "identity", "api", "operations"), is_daemon=True
+        ),
+        Command(
+            "replay",
+            "index a frames file",
+            _replay,
+            ("servers", "ingest", "identity", "operations"),
+            _replay_arguments,
         ),
         Command(
             "migrate", "bring the database to this program's schema", _migrate, ("servers", "operations")

@@ -53,7 +53,8 @@ def worker(
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     return Worker(
         name,
-        [sys.executable, "-m", "indexer", *arguments],
+        # -P: the installed package, not a checkout that happens to be the working directory and may lack its binaries.
+        [sys.executable, "-P", "-m", "indexer", *arguments],
         {**environment, **to_environment(settings)},
         is_ready,
         _FATAL,

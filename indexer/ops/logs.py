@@ -42,5 +42,5 @@ def configure(level: str = "info", form: Literal["auto", "json", "console"] = "a
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    # Libraries speak when something is wrong; their chatter about every request stays out.
-    root.setLevel(max(_LEVELS[level], logging.WARNING) if level != "debug" else logging.INFO)
+    # Libraries speak when something is wrong; their chatter about every request stays out, also when we debug.
+    root.setLevel(max(_LEVELS[level], logging.WARNING))

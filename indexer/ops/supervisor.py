@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -40,7 +41,7 @@ class _State:
     code: int = 0
     stopping: trio.Event = field(default_factory=trio.Event)
     drained: trio.Event = field(default_factory=trio.Event)
-    processes: dict[str, trio.Process] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
 
 async def supervise(
@@ -82,7 +83,7 @@ async def supervise(
             with trio.CancelScope(shield=True):
                 for process in state.processes.values():
                     process.kill()
-                    await process.wait()
+                    await trio.to_thread.run_sync(process.wait)
     return state.code
 
 
@@ -110,15 +111,17 @@ async def _keep_running(worker: Worker, state: _State, nursery: trio.Nursery) ->
     pause = _FIRST_PAUSE
     while not state.stopping.is_set():
         began = trio.current_time()
-        process = await trio.lowlevel.open_process(
+        # Not trio's open_process: it forks in a helper thread, with whose end the kernel would signal the worker.
+        process = subprocess.Popen(  # noqa: ASYNC220
             launch_command(list(worker.command), signal.SIGTERM),
             env=worker.environment,
             stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,  # our stdout is for what the operator asked for
             start_new_session=True,  # Ctrl-C is for the supervisor, which then drains the workers
         )
         state.processes[worker.name] = process
         _log.debug("started", worker=worker.name, pid=process.pid)
-        code = await process.wait()
+        code = await trio.to_thread.run_sync(process.wait, abandon_on_cancel=True)
         del state.processes[worker.name]
         if state.stopping.is_set():
             if not state.processes:

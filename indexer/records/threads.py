@@ -263,8 +263,9 @@ class Threads:
             following = []
             for id_, path in level:
                 reply = self._find(id_)
-                if reply is None or id_ in seen:
-                    continue
+                above = post.id if len(path) == 1 else path[-2]
+                if reply is None or id_ in seen or reply.parent != above:
+                    continue  # gone, seen, or since the link was read changed to reply to another
                 seen.add(id_)
                 if not reply.flags & VIOLATES_THREADGATE and hidden.isdisjoint(path[:-1]):
                     found = self._notices.setdefault(id_, {})

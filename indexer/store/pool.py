@@ -54,6 +54,7 @@ _LOST = (
     asyncpg.TooManyConnectionsError,
     asyncpg.DiskFullError,
     asyncpg.OutOfMemoryError,
+    asyncpg.LockNotAvailableError,
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.ReadOnlySQLTransactionError,

@@ -26,7 +26,8 @@ from indexer.store.pairs import PAIRED, PairTable
 from indexer.store.references import read_references
 from indexer.store.sql import load
 
-_PURGED = ("record", "profile", "list_item", "list_block", "verification", "duplicate")
+_PURGED = dict.fromkeys(("record", "profile", "list_item", "list_block", "verification"), "true")
+_PURGED["duplicate"] = "kind > 5"  # those of edges go with the edges
 
 Path = tuple[int, int, int]
 """(kind, key, account)"""
@@ -55,8 +56,8 @@ async def apply_records(
         while end < len(ops) and ops[end].n & PLACE < place:
             end += 1
         await _apply_segment(connection, ops[start:end], changed, notices)
-        for table in _PURGED:
-            await connection.execute(load("purge_records", table=table), actor)
+        for table, condition in _PURGED.items():
+            await connection.execute(load("purge_records", table=table, condition=condition), actor)
         notices[:] = [notice for notice in notices if actor not in (notice.author, notice.recipient)]
         start = end
     await _apply_segment(connection, ops[start:], changed, notices)

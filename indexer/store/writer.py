@@ -16,7 +16,7 @@ from typing import Any
 
 import asyncpg
 
-from indexer.errors import InvariantBroken
+from indexer.errors import InvariantBroken, StoreError
 from indexer.records.collections import POST
 from indexer.records.notices import Notice
 from indexer.store.batch import PLACE, WAVE_SHIFT, AccountEvent, RecordOp, StoredBatch
@@ -51,7 +51,7 @@ class Writer:
         self._url = url
         self._shard = shard
         self._connection: asyncpg.Connection[Any] | None = None
-        self._unsure: StoredBatch | None = None
+        self._unsure: tuple[StoredBatch, str] | None = None
 
     async def open(self) -> None:
         """Connect and prepare the session.
@@ -94,12 +94,12 @@ class Writer:
         connection = await self._connected()
         try:
             with store_errors("cannot write a batch"):
-                if self._unsure is batch and await self._is_durable(connection, upstream, seq):
+                if await self._is_durable(connection, batch):
                     self._unsure = None
                     return Deltas(complete=False)
-                self._unsure = batch
                 async with connection.transaction():
                     deltas = await _Transaction(connection, batch).run(upstream, self._shard, seq)
+                    self._unsure = (batch, await connection.fetchval(load("transaction_id")))
         except asyncpg.PostgresError as error:
             await self.close()
             raise InvariantBroken(f"the database refused a batch that it should take: {error!r}") from error
@@ -115,10 +115,14 @@ class Writer:
         assert self._connection is not None
         return self._connection
 
-    async def _is_durable(self, connection: asyncpg.Connection[Any], upstream: str, seq: int | None) -> bool:
-        """Whether an attempt whose outcome we did not learn was committed."""
-        row = await connection.fetchrow(load("cursor_find"), upstream, self._shard)
-        return row is not None and seq is not None and bool(row[0] == seq)
+    async def _is_durable(self, connection: asyncpg.Connection[Any], batch: StoredBatch) -> bool:
+        """Whether an earlier attempt on `batch`, whose commit was not answered, was committed all the same."""
+        if self._unsure is None or self._unsure[0] is not batch:
+            return False
+        status = await connection.fetchval(load("transaction_status"), self._unsure[1])
+        if status == "in progress":
+            raise StoreError("the session whose commit was not answered is still at it")
+        return bool(status == "committed")
 
 
 class _Transaction:
@@ -250,6 +254,7 @@ class _Transaction:
         first, last = wave << WAVE_SHIFT, (wave + 1) << WAVE_SHIFT
         purges = [event for event in self._purges if event.n >> WAVE_SHIFT == wave]
         for event in purges:
+            await connection.execute(load("account_unstage"), event.actor, first, last)
             await connection.execute(load("account_expand"), event.actor, event.n)
             await connection.execute(load("account_forget_own_notices"), event.actor)
         for edge in EDGES:

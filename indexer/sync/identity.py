@@ -21,6 +21,7 @@ import anyio
 import dns.asyncresolver
 
 from indexer._fastpath.syntax import valid_handle
+from indexer.config import Settings
 from indexer.errors import IdentityError, IdentityNotFound
 from indexer.sync.did_document import DidDocument, parse_did_document
 from indexer.sync.fetch import Fetcher, FetchError
@@ -64,6 +65,16 @@ class IdentitySettings:
     not_found_ttl: float = 300.0
     failure_ttl: float = 10.0
     refresh_interval: float = 30.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> IdentitySettings:
+        """What the program's settings say. A resolver of one's own is asked for the handles of test networks too."""
+        return cls(
+            plc_url=settings.plc_url,
+            handle_resolver_url=settings.handle_resolver_url,
+            allowed_tlds=frozenset({"test"} if settings.handle_resolver_url is not None else ()),
+            allow_private=settings.allow_private_hosts,
+        )
 
 
 class IdentityResolver:

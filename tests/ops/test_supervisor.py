@@ -122,3 +122,11 @@ def test_workers_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
     os.kill(supervised.process.pid, signal.SIGKILL)
     supervised.end()
     wait_for(lambda: (tmp_path / "first.drained").exists() and (tmp_path / "second.drained").exists())
+
+
+def test_workers_live_on_when_the_supervisors_helper_threads_end(tmp_path: Path) -> None:
+    supervised = Supervised(tmp_path)
+    time.sleep(12)  # idle threads of Trio's end after 10 s
+    assert (supervised.starts("first"), supervised.starts("second")) == (1, 1)
+    supervised.process.terminate()
+    assert supervised.end() == 0

@@ -21,7 +21,8 @@ def test_status_tells_cursors_sizes_and_drops(postgres_url: str) -> None:
             int((time.time() - 60) * 1000),
         )
         await connection.execute(
-            "INSERT INTO dropped (reason, actor, count, last_at) VALUES ('bad', 1, 2, 0), ('bad', 2, 3, 0), ('old', 0, 1, 0)"
+            "INSERT INTO dropped (reason, actor, count, last_at) "
+            "VALUES ('bad', 1, 2, 0), ('bad', 2, 3, 0), ('old', 0, 1, 0)"
         )
         await connection.close()
 

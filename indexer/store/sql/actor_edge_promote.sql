@@ -1,7 +1,7 @@
 -- As subject_edge_promote.sql, for edges whose subject is an account.
 WITH vacant AS MATERIALIZED (
     SELECT DISTINCT v.subject_actor, v.actor FROM stage_vacated v
-    WHERE v.kind = {kind} AND v.n >= $1 AND v.n < $2 AND NOT (v.is_update AND EXISTS (
+    WHERE v.kind = {kind} AND v.n >= $1 AND v.n < $2 AND NOT v.waited AND NOT (v.is_update AND EXISTS (
         SELECT FROM stage_{edge} s WHERE s.n = v.n AND s.rkey = v.rkey AND s.subject_actor = v.subject_actor))
 ), heir AS MATERIALIZED (
     SELECT d.* FROM vacant v CROSS JOIN LATERAL (

@@ -1,26 +1,28 @@
 -- Inserts one wave's {edge} records ($1 <= n < $2). A path that exists already is a replay: nothing happens. Of several records
--- of one author about one subject the first stays in the table, the others wait in `duplicate`.
+-- of one author about one subject the first stays in the table (an update that keeps its subject keeps its
+-- place), the others wait in `duplicate`.
 WITH known AS MATERIALIZED (
     SELECT s.*, row_number() OVER (PARTITION BY s.rkey, s.actor ORDER BY s.n) > 1
         OR EXISTS (SELECT FROM "{edge}" t WHERE t.rkey = s.rkey AND t.actor = s.actor)
-        OR EXISTS (SELECT FROM duplicate t WHERE t.kind = {kind} AND t.rkey = s.rkey AND t.actor = s.actor) AS replayed
-    FROM stage_{edge} s WHERE s.n >= $1 AND s.n < $2
-), fresh AS MATERIALIZED (
-    SELECT k.*, row_number() OVER (PARTITION BY k.subject_key, k.subject_actor, k.actor ORDER BY k.n) > 1
-        OR EXISTS (SELECT FROM "{edge}" t
-            WHERE t.subject_key = k.subject_key AND t.subject_actor = k.subject_actor AND t.actor = k.actor) AS loses,
+        OR EXISTS (SELECT FROM duplicate t WHERE t.kind = {kind} AND t.rkey = s.rkey AND t.actor = s.actor) AS replayed,
         v.n IS NOT NULL AS replaces,
-        CASE WHEN v.n IS NULL THEN NULL
-            WHEN v.subject_key = k.subject_key AND v.subject_actor = k.subject_actor THEN v.quiet ELSE true END AS inherited
-    FROM known k LEFT JOIN LATERAL (
-        SELECT * FROM stage_vacated v WHERE k.is_update AND v.kind = {kind} AND v.n = k.n AND v.rkey = k.rkey) v ON true
-    WHERE NOT k.replayed
+        v.n IS NOT NULL AND NOT v.waited AND v.subject_key = s.subject_key AND v.subject_actor = s.subject_actor AS keeps,
+        v.quiet AS was_quiet
+    FROM stage_{edge} s LEFT JOIN LATERAL (
+        SELECT * FROM stage_vacated v WHERE s.is_update AND v.kind = {kind} AND v.n = s.n AND v.rkey = s.rkey) v ON true
+    WHERE s.n >= $1 AND s.n < $2
+), fresh AS MATERIALIZED (
+    SELECT k.*, row_number() OVER (PARTITION BY k.subject_key, k.subject_actor, k.actor ORDER BY NOT k.keeps, k.n) > 1
+        OR EXISTS (SELECT FROM "{edge}" t
+            WHERE t.subject_key = k.subject_key AND t.subject_actor = k.subject_actor AND t.actor = k.actor) AS loses
+    FROM known k WHERE NOT k.replayed
 ), won AS (
     INSERT INTO "{edge}" (rkey, actor, subject_key, subject_actor, created_at, indexed_at, via_key, via_actor, via_cid,
         subject_cid, extra, quiet)
     SELECT f.rkey, f.actor, f.subject_key, f.subject_actor, f.created_at, f.indexed_at, f.via_key, f.via_actor, f.via_cid,
         CASE WHEN p.cid IS DISTINCT FROM f.subject_cid THEN f.subject_cid END, f.extra,
-        CASE WHEN f.replaces THEN f.inherited
+        CASE WHEN f.keeps THEN f.was_quiet
+            WHEN f.replaces THEN true
             WHEN (SELECT EXISTS (SELECT FROM thread_mute)) AND EXISTS (
                 SELECT FROM thread_mute m WHERE m.actor = f.subject_actor
                 AND m.root_actor = coalesce(p.root_actor, p.actor) AND m.root_key = coalesce(p.root_key, p.rkey)) THEN true END

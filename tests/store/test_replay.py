@@ -1,0 +1,97 @@
+"""Exactly once: replays change nothing, and a commit that was not answered is not applied twice."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import asyncpg
+import pytest
+from asyncpg.transaction import Transaction
+
+from indexer.errors import StoreError
+from tests.store.dump import dump
+from tests.store.pipeline import Pipeline
+from tests.store.streams import Stream
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_replaying_changes_nothing(postgres_url: str) -> None:
+    events = [event.frame for event in Stream(11, events=200).shuffled()]
+    async with Pipeline(postgres_url) as pipeline:
+        for start in range(0, len(events), 30):
+            await pipeline.write(events[start : start + 30])
+        before = await dump(pipeline.connection)
+        await pipeline.write(events)  # the accounts are known
+    async with Pipeline(postgres_url) as pipeline:  # they come from the database
+        await pipeline.write(events[40:120])
+        await pipeline.write(events)
+        assert await dump(pipeline.connection) == before
+
+
+async def test_repeats_inside_a_batch_change_nothing(postgres_url: str) -> None:
+    events = [event.frame for event in Stream(12, events=120).shuffled()]
+    repeated = []
+    chance = random.Random(12)
+    for index, frame in enumerate(events):
+        repeated.append(frame)
+        if chance.random() < 0.5:
+            repeated.append(events[chance.randrange(index + 1)])
+    async with Pipeline(postgres_url) as pipeline:
+        await pipeline.write(repeated)
+        found = await dump(pipeline.connection)
+    async with Pipeline(postgres_url) as pipeline:
+        await pipeline.write(events)
+        assert await dump(pipeline.connection) == found
+
+
+class Unanswered:
+    """A transaction whose commit reaches the server, but whose answer never comes back."""
+
+    def __init__(self, connection: asyncpg.Connection[Any]) -> None:
+        self._inner = Transaction(connection, None, False, False)
+
+    async def __aenter__(self) -> None:
+        await self._inner.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._inner.commit()
+        raise ConnectionResetError("the answer was lost")
+
+
+async def test_an_unanswered_commit_is_not_repeated(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection breaks after the server committed: the batch comes again and is recognized."""
+    events = [event.frame for event in Stream(13, events=60).shuffled()]
+    async with Pipeline(postgres_url) as pipeline:
+        await pipeline.write(events[:20])
+        batch = await pipeline.prepare(events[20:])
+        with monkeypatch.context() as patched:
+            patched.setattr(asyncpg.Connection, "transaction", lambda connection: Unanswered(connection))
+            with pytest.raises(StoreError, match="the answer was lost"):
+                await pipeline.writer.apply(batch, "test", 99)
+        before = await dump(pipeline.connection)
+        deltas = await pipeline.writer.apply(batch, "test", 99)
+        assert not deltas.complete
+        assert await dump(pipeline.connection) == before
+        assert await pipeline.writer.cursor("test") == (99, batch.last_time)
+
+
+async def test_a_failed_transaction_is_repeated(postgres_url: str) -> None:
+    events = [event.frame for event in Stream(14, events=80).shuffled()]
+    async with Pipeline(postgres_url) as pipeline:
+        batch = await pipeline.prepare(events)
+        blocker = pipeline.connection
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE post IN ACCESS EXCLUSIVE MODE")
+            assert pipeline.writer._connection is not None
+            await pipeline.writer._connection.execute("SET lock_timeout = '50ms'")
+            with pytest.raises(StoreError, match="lock timeout"):
+                await pipeline.writer.apply(batch, "test", 1)
+        assert await pipeline.writer.cursor("test") is None
+        assert (await pipeline.writer.apply(batch, "test", 1)).complete
+        assert await pipeline.writer.cursor("test") == (1, batch.last_time)
+        tables = await dump(pipeline.connection)
+        assert tables["post"]
