@@ -54,7 +54,10 @@ async def world(postgres_url: str) -> AsyncIterator[World]:
 @pytest.fixture
 async def services(postgres_url: str, world: World) -> AsyncIterator[Services]:
     settings = Settings(postgres_url=postgres_url, service_did=SERVICE)
-    async with IdentityResolver(IdentitySettings()) as identities, open_services(settings, identities) as opened:
+    async with (
+        IdentityResolver(IdentitySettings()) as identities,
+        open_services(settings, identities) as opened,
+    ):
         yield opened
 
 

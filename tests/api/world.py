@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ import asyncpg
 
 from indexer._fastpath import cbor, tid
 from indexer._fastpath.cid import CID
-from indexer.records.collections import CODES, FOLLOW, LIKE, NSIDS, POST, REPOST
+from indexer.records.collections import CODES, FOLLOW, LIKE, LIST, LIST_ITEM, NSIDS, POST, REPOST
 from indexer.store.reads.spelling import iso
 
 START = 1_700_000_000_000
@@ -89,6 +90,19 @@ class World:
             CODES[nsid], key, account.id, CID.of(data).digest, at, at + 5, data,
         )  # fmt: skip
         return f"at://{account.did}/{nsid}/{rkey}"
+
+    async def list(self, owner: Account, purpose: str, members: Sequence[Account]) -> str:
+        """A list with members; returns its URI."""
+        uri = await self.record(owner, NSIDS[LIST], {"name": "a list", "purpose": purpose})
+        key = tid.to_int(uri.rsplit("/", 1)[1])
+        for member in members:
+            item = await self.record(owner, NSIDS[LIST_ITEM], {"subject": member.did, "list": uri})
+            await self.connection.execute(
+                "INSERT INTO list_item (key, actor, list_key, list_actor, subject_actor, created_at, indexed_at)"
+                " VALUES ($1, $2, $3, $2, $4, $5, $5)",
+                tid.to_int(item.rsplit("/", 1)[1]), owner.id, key, member.id, self.tick(),
+            )  # fmt: skip
+        return uri
 
     async def post(
         self,
