@@ -37,17 +37,27 @@ def _bar(title: str, total: int | None, unit: str) -> Iterator[Callable[[int], N
     from rich.console import Console
     from rich.progress import (
         BarColumn,
+        DownloadColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
+    amount_columns: tuple[ProgressColumn, ...] = (
+        (DownloadColumn(),)
+        if unit == "bytes"
+        else (MofNCompleteColumn(), TextColumn(unit), TextColumn("{task.fields[rate]}"))
+    )
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
-        TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *amount_columns,
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=total, rate="")
         began = time.monotonic()

@@ -6,6 +6,8 @@ about what the processes do.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -38,9 +40,10 @@ class Worker:
 
 @dataclass
 class _State:
+    first: frozenset[str]
     code: int = 0
     stopping: trio.Event = field(default_factory=trio.Event)
-    drained: trio.Event = field(default_factory=trio.Event)
+    ended: trio.Condition = field(default_factory=trio.Condition)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
 
@@ -54,10 +57,10 @@ async def supervise(
     """Run the workers until SIGTERM, SIGINT or a fatal end; returns the exit code.
 
     The workers start together, once those in `first` are ready; `on_ready` is called when all are. `check` is called
-    every second and raises to end everything. A first signal sends SIGTERM to all and waits; a second one kills.
+    every second and raises to end everything. A first signal drains them, last those in `first`; a second one kills.
     The code is 0 after SIGTERM, 130 after SIGINT, else the fatal worker's.
     """
-    state = _State()
+    state = _State(frozenset(worker.name for worker in first))
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         try:
             async with trio.open_nursery() as nursery:
@@ -82,7 +85,7 @@ async def supervise(
         finally:
             with trio.CancelScope(shield=True):
                 for process in state.processes.values():
-                    process.kill()
+                    _end_group(process)
                     await trio.to_thread.run_sync(process.wait)
     return state.code
 
@@ -122,10 +125,11 @@ async def _keep_running(worker: Worker, state: _State, nursery: trio.Nursery) ->
         state.processes[worker.name] = process
         _log.debug("started", worker=worker.name, pid=process.pid)
         code = await trio.to_thread.run_sync(process.wait, abandon_on_cancel=True)
+        _end_group(process)
         del state.processes[worker.name]
+        async with state.ended:
+            state.ended.notify_all()
         if state.stopping.is_set():
-            if not state.processes:
-                state.drained.set()
             return
         if code in worker.fatal:
             _log.critical("worker ended for good, stopping", worker=worker.name, exit_code=code)
@@ -140,13 +144,22 @@ async def _keep_running(worker: Worker, state: _State, nursery: trio.Nursery) ->
 
 
 async def _stop(state: _State, nursery: trio.Nursery) -> None:
-    """Drain: SIGTERM to every worker, wait for them, end the rest by cancelling the nursery."""
+    """Drain: SIGTERM to the workers, then to those that they relied on; end the rest by cancelling the nursery."""
     state.stopping.set()
-    for process in state.processes.values():
-        process.terminate()
     with trio.move_on_after(_DRAIN_SECONDS) as scope:
-        if state.processes:
-            await state.drained.wait()
+        for relied_on in (False, True):
+            for name, process in state.processes.items():
+                if (name in state.first) == relied_on:
+                    process.terminate()
+            async with state.ended:
+                while any((name in state.first) == relied_on for name in state.processes):
+                    await state.ended.wait()
     if scope.cancelled_caught:
         _log.error("workers did not drain in time, killing them", workers=sorted(state.processes))
     nursery.cancel_scope.cancel()
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and those that it started: a killed worker's own workers would go on with its sockets."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
