@@ -178,6 +178,7 @@ def test_a_second_daemon_is_refused_its_state_directory(demo: Daemon, state: Pat
 @pytest.mark.parametrize("name", ["ingest", "api"])
 def test_a_killed_worker_comes_back(demo: Daemon, name: str) -> None:
     old = demo.worker(name)
+    its_own = old.children(recursive=True)
     old.kill()
 
     def is_back() -> bool:
@@ -187,6 +188,7 @@ def test_a_killed_worker_comes_back(demo: Daemon, name: str) -> None:
             return False
 
     assert eventually(is_back), "".join(demo.log)
+    assert psutil.wait_procs(its_own, timeout=5)[1] == [], "orphans go on serving with old code and settings"
 
 
 def test_the_demo_refuses_the_operators_own_servers() -> None:
