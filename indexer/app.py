@@ -129,7 +129,8 @@ class Pipeline:
     def cursor(self, upstream: str) -> int | None:
         """The sequence number to go on from: up to it everything of `upstream` is durable.
 
-        Where nothing is yet, the oldest that the upstream still has or the live tip (None), as the settings say.
+        Where nothing is yet, the oldest that the upstream still has or the live tip (None), as the settings
+        say.
         """
         return self._durable.get(upstream, 0 if self._settings.start_at == "oldest" else None)
 

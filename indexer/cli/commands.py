@@ -1,7 +1,8 @@
-"""The table of commands: name, one line of help, settings they take, own arguments, and the function that runs them.
+"""The table of commands: name, one line of help, settings they take, own arguments, and the function that
+runs them.
 
-Each function is thin: it calls the package that owns the work, which it imports only then, so that `indexer --help`
-and errors about settings come at once.
+Each function is thin: it calls the package that owns the work, which it imports only then, so that `indexer
+--help` and errors about settings come at once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from indexer import __version__
 from indexer.config import Loaded
-from indexer.errors import FileFormatError
+from indexer.errors import ConfigError, FileFormatError
 
 
 def _no_arguments(_parser: argparse.ArgumentParser) -> None:
@@ -172,6 +173,31 @@ def _simulate(_loaded: Loaded, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _backfill_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("host", help="URL of a PDS or relay, such as https://pds.example.com")
+    parser.add_argument(
+        "--only-mark",
+        action="store_true",
+        help="mark what is lacking and leave the fetching to the running ingest process",
+    )
+    _json_flag(parser)
+
+
+def _backfill(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from indexer.cli import backfill
+    from indexer.cli.servers import any_servers, migrate_schema
+
+    if not arguments.host.startswith(("http://", "https://")):
+        raise ConfigError(f"host: expected a URL such as https://pds.example.com, got {arguments.host!r}")
+    with any_servers(loaded.settings) as settings:
+        migrate_schema(settings)
+        result = backfill.run(settings, arguments.host, arguments.only_mark, arguments.json)
+    print(msgspec.json.encode(result).decode() + "\n" if arguments.json else backfill.as_text(result), end="")
+    return 0
+
+
 def _token_arguments(parser: argparse.ArgumentParser) -> None:
     from indexer.cli.demo_network import add_network_arguments
 
@@ -242,6 +268,13 @@ COMMANDS = {
             _replay,
             ("servers", "ingest", "identity", "operations"),
             _replay_arguments,
+        ),
+        Command(
+            "backfill",
+            "import the repositories of a PDS or relay",
+            _backfill,
+            ("servers", "ingest", "identity", "operations"),
+            _backfill_arguments,
         ),
         Command(
             "migrate", "bring the database to this program's schema", _migrate, ("servers", "operations")

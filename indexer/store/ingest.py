@@ -19,6 +19,7 @@ from indexer.store.intern import Interner, KnownActor
 from indexer.store.pool import WRITER_SETTINGS, connect, create_pool, store_errors
 from indexer.store.sql import load
 from indexer.store.writer import Writer
+from indexer.sync.backfill import Listed, Position
 from indexer.sync.refresh import Finding
 
 DAY = 86_400_000
@@ -122,6 +123,20 @@ class IngestStore:
         """Store the state of a repository."""
         assert self._pool is not None
         await repositories.save_repository_states(self._pool, [(actor, state)])
+
+    async def position(self, host: str) -> Position:
+        """How far the import of a host's repositories has come."""
+        assert self._pool is not None
+        return await repositories.backfill_position(self._pool, host)
+
+    async def mark(self, host: str, page: Sequence[Listed], position: Position) -> list[tuple[str, int]]:
+        """Mark a page of repositories to be fetched, as far as we lack them; see BackfillStore."""
+        assert self._pool is not None
+        revs = {listed.did: listed.rev for listed in page}
+        known = {actor.id: actor.did for actor in await self.actors(list(revs))}
+        ids = {actor: revs[did] for actor, did in known.items()}
+        marked = await repositories.mark_repositories(self._pool, host, ids, position)
+        return [(known[actor], actor) for actor in marked]
 
     # --- home timelines, for the cache ---------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from indexer.records.collections import BLOCK, FOLLOW, LIKE, NSIDS, POST, PROFIL
 from indexer.records.edges import rebuild_edge
 from indexer.store.pool import store_errors
 from indexer.store.sql import load
+from indexer.sync.backfill import Position
 
 Source: TypeAlias = "asyncpg.Connection[Any] | asyncpg.Pool[Any]"
 
@@ -62,6 +63,27 @@ async def save_repository_states(source: Source, states: Sequence[tuple[int, int
         await source.execute(
             load("repo_state_save"), [actor for actor, _ in states], [state for _, state in states]
         )
+
+
+async def backfill_position(source: Source, host: str) -> Position:
+    """How far the import of a host's repositories has come. Raises StoreError."""
+    with store_errors("cannot read the place of an import"):
+        row = await source.fetchrow(load("backfill_find"), host)
+    return Position() if row is None else Position(*row)
+
+
+async def mark_repositories(
+    pool: asyncpg.Pool[Any], host: str, page: Mapping[int, int], position: Position
+) -> list[int]:
+    """Mark the repositories of a page (actor id -> rev) of which we have nothing or less, and save the place
+    of the import with them counted; gives the marked ids. Raises StoreError.
+    """
+    with store_errors("cannot save the place of an import"):
+        async with pool.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(load("repository_mark"), list(page), list(page.values()))
+            reached = position._replace(marked=position.marked + len(rows))
+            await connection.execute(load("backfill_save"), host, *reached)
+    return [row[0] for row in rows]
 
 
 def _spell(rows: Iterable[asyncpg.Record], edges: Mapping[int, Iterable[asyncpg.Record]]) -> dict[str, bytes]:
