@@ -101,12 +101,12 @@ def _replay(loaded: Loaded, arguments: argparse.Namespace) -> int:
     from indexer.cli import replay
     from indexer.cli.servers import any_servers, migrate_schema
 
-    for file in filter(None, (arguments.file, arguments.documents)):
+    for file in filter(None, (arguments.file, arguments.docs)):
         if not file.is_file():
             raise FileFormatError(f"expected a file, found none: {file}")
     with any_servers(loaded.settings) as settings:
         migrate_schema(settings)
-        result = replay.run(settings, arguments.file, arguments.documents, arguments.json)
+        result = replay.run(settings, arguments.file, arguments.docs, arguments.json)
     print(msgspec.json.encode(result).decode() + "\n" if arguments.json else replay.as_text(result), end="")
     return 0
 
