@@ -6,6 +6,7 @@ from libc.string cimport memcmp, memcpy
 from indexer._fastpath.arena cimport Arena
 from indexer._fastpath.cbor cimport check_cid
 from indexer._fastpath.reasons cimport BAD_CID, BAD_VARINT, CAR_BLOCK_TOO_SHORT, OK, TRUNCATED
+from indexer._fastpath.sha256 cimport Sha256State
 from indexer._fastpath.span cimport Slice, Span, left, take
 
 
@@ -13,6 +14,8 @@ ctypedef struct Block:
     const uint8_t *cid  # 36 bytes, in place
     const uint8_t *data
     size_t length
+    size_t fork_length  # whole 64-byte pieces of the data after which the hash's state is kept; 0 for none
+    Sha256State *fork
 
 
 ctypedef struct BlockIndex:
@@ -21,6 +24,7 @@ ctypedef struct BlockIndex:
     uint32_t *slots  # open addressing; block number + 1, or 0. NULL where the blocks are so few that looking at all is faster
     uint32_t mask
     uint64_t seed
+    bint hashed  # every block has been found to have its CID's digest, and the states asked for are there
 
 
 cdef inline int read_varint(Span *s, uint64_t *value) noexcept nogil:
@@ -66,6 +70,7 @@ cdef inline int read_block(Span *s, Block *block) noexcept nogil:
     block.cid = section.p
     block.data = section.p + 36
     block.length = section.n - 36
+    block.fork_length = 0
     return OK
 
 
@@ -109,4 +114,4 @@ cdef int read_car_header(Span *s, const uint8_t **root) noexcept nogil
 cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil
 
 # Whether every block has the digest that its CID claims; `bad` gets the first that has not.
-cdef int hash_blocks(const BlockIndex *index, Arena *arena, const Block **bad) noexcept nogil
+cdef int hash_blocks(BlockIndex *index, Arena *arena, const Block **bad) noexcept nogil

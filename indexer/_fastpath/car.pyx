@@ -85,6 +85,7 @@ cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil:
     cdef uint32_t i, slot, found
     cdef int code
     index.slots = NULL
+    index.hashed = False
     index.blocks = <Block *> arena_take(arena, room * sizeof(Block))
     if index.blocks == NULL:
         return OUT_OF_MEMORY
@@ -127,7 +128,7 @@ cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil:
     return OK
 
 
-cdef int hash_blocks(const BlockIndex *index, Arena *arena, const Block **bad) noexcept nogil:
+cdef int hash_blocks(BlockIndex *index, Arena *arena, const Block **bad) noexcept nogil:
     cdef Sha256Job *jobs = <Sha256Job *> arena_take(arena, (index.count + 1) * sizeof(Sha256Job))
     cdef uint8_t *digests = <uint8_t *> arena_take(arena, (<size_t> index.count + 1) * 32)
     cdef uint32_t i
@@ -136,12 +137,15 @@ cdef int hash_blocks(const BlockIndex *index, Arena *arena, const Block **bad) n
     for i in range(index.count):
         jobs[i].data = index.blocks[i].data
         jobs[i].length = index.blocks[i].length
+        jobs[i].fork_length = index.blocks[i].fork_length
+        jobs[i].fork = index.blocks[i].fork
         jobs[i].digest = digests + 32 * <size_t> i
     sha256_many(jobs, index.count)
     for i in range(index.count):
         if memcmp(digests + 32 * <size_t> i, index.blocks[i].cid + 4, 32) != 0:
             bad[0] = &index.blocks[i]
             return HASH_MISMATCH
+    index.hashed = True
     return OK
 
 

@@ -2,21 +2,22 @@
 """Undoing a commit's operations on the part of the tree that it carries (sync specification, "commit validation: operation inversion").
 
 Owns how keys go into and out of a tree of which only some nodes are at hand, and the hashing of what changed. A node is read when it is
-touched; one that is needed and not there makes the proof fail. Nodes that only had a child change are patched, not written anew.
+touched; one that is needed and not there makes the proof fail. Nodes that only had a child change are patched, not written anew, and
+their hash goes on from where the block's own hash passed the first change.
 """
 
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy, memmove
 
 from indexer._fastpath.arena cimport Arena, arena_take
-from indexer._fastpath.car cimport BlockIndex, find_block
+from indexer._fastpath.car cimport Block, BlockIndex, find_block
 from indexer._fastpath.cid cimport DAG_CBOR, cid_from_digest
 from indexer._fastpath.frame cimport ACTION_CREATE, ACTION_DELETE, Op
 from indexer._fastpath.mst cimport Entry, Link, Node, Tree, compare, is_nothing, key_layer, link_before, load, lower_bound, nothing
 from indexer._fastpath.reasons cimport (
     BLOCK_MISSING, MST_ORDER, OK, OP_DUPLICATE, OP_EXISTS, OP_NOT_FOUND, OP_VALUE, OUT_OF_MEMORY, PREV_MISSING, ROOT_MISMATCH,
 )
-from indexer._fastpath.sha256 cimport sha256
+from indexer._fastpath.sha256 cimport Sha256State, sha256, sha256_resume
 from indexer._fastpath.span cimport Slice
 
 cdef enum:
@@ -40,6 +41,8 @@ cdef Node *new_node(Arena *arena, int layer, uint32_t capacity) noexcept nogil:
     node.first = nothing()
     node.block.p = NULL
     node.block.n = 0
+    node.source = NULL
+    node.kept = 0
     return node
 
 
@@ -431,45 +434,82 @@ cdef int write_node(Tree *tree, const Node *node, Slice *out) noexcept nogil:
     return OK
 
 
+cdef int plan(Tree *tree, Link *link) noexcept nogil:
+    """Before blocks are hashed: have the state kept from which each node that will only be patched can be hashed on. Both versions of its
+    block are the same up to the first link that changes."""
+    cdef Node *node = link.node
+    cdef Link *child
+    cdef Block *block
+    cdef size_t first_change = node.block.n
+    cdef size_t offset
+    cdef uint32_t i
+    cdef int code
+    for i in range(node.count + 1):
+        child = link_before(node, i)
+        if child.node == NULL or not child.node.changed:
+            continue
+        if not node.reshaped:
+            offset = <size_t> (child.cid - node.block.p)
+            if offset < first_change:
+                first_change = offset
+        code = plan(tree, child)
+        if code < 0:
+            return code
+    block = <Block *> node.source
+    # One state a block: a bad tree may lead to the same block twice, and then the changes differ.
+    if not node.reshaped and first_change >= 64 and block.fork_length == 0:
+        block.fork = <Sha256State *> arena_take(tree.arena, sizeof(Sha256State))
+        if block.fork == NULL:
+            return OUT_OF_MEMORY
+        node.kept = first_change & ~<size_t> 63
+        block.fork_length = node.kept
+    return OK
+
+
 cdef int rehash(Tree *tree, Link *link) noexcept nogil:
     """Give a link whose node changed, and all changed links below, the CIDs of what they lead to now."""
     cdef Node *node = link.node
-    cdef Link *child = &node.first
+    cdef Link *child
     cdef const uint8_t *old
+    cdef const uint8_t *rest
     cdef uint8_t *patched = NULL
     cdef uint8_t *cid
     cdef uint8_t digest[32]
+    cdef size_t kept = 0
     cdef Slice body
-    cdef uint32_t i = 0
+    cdef uint32_t i
     cdef int code
     if not node.reshaped:
-        patched = <uint8_t *> arena_take(tree.arena, node.block.n)
+        if tree.index.hashed:
+            kept = node.kept
+        rest = node.block.p + kept
+        patched = <uint8_t *> arena_take(tree.arena, node.block.n - kept)
         if patched == NULL:
             return OUT_OF_MEMORY
-        memcpy(patched, node.block.p, node.block.n)
-        body.p = patched
-        body.n = node.block.n
-    while True:
-        if child.node != NULL and child.node.changed:
-            old = child.cid
-            code = rehash(tree, child)
-            if code < 0:
-                return code
-            if patched != NULL:
-                # The shape is as it was, so the old CID still stands in the block, at a place that is known.
-                memcpy(patched + (old - node.block.p), child.cid, 36)
-        if i == node.count:
-            break
-        child = &node.entries[i].right
-        i += 1
+        memcpy(patched, rest, node.block.n - kept)
+    for i in range(node.count + 1):
+        child = link_before(node, i)
+        if child.node == NULL or not child.node.changed:
+            continue
+        old = child.cid
+        code = rehash(tree, child)
+        if code < 0:
+            return code
+        if patched != NULL:
+            # The shape is as it was, so the old CID still stands in the block, at a place that is known.
+            memcpy(patched + (old - rest), child.cid, 36)
+    cid = <uint8_t *> arena_take(tree.arena, 36)
+    if cid == NULL:
+        return OUT_OF_MEMORY
     if patched == NULL:
         code = write_node(tree, node, &body)
         if code < 0:
             return code
-    cid = <uint8_t *> arena_take(tree.arena, 36)
-    if cid == NULL:
-        return OUT_OF_MEMORY
-    sha256(body.p, body.n, digest)
+        sha256(body.p, body.n, digest)
+    elif kept:
+        sha256_resume(node.source.fork, patched, node.block.n - kept, node.block.n, digest)
+    else:
+        sha256(patched, node.block.n, digest)
     cid_from_digest(digest, DAG_CBOR, cid)
     node.changed = False
     link.cid = cid
@@ -489,7 +529,7 @@ cdef int undo(Tree *tree, Link *root, const Op *op) noexcept nogil:
 
 
 cdef int undo_all(Tree *tree, const uint8_t *root, const Op *ops, uint32_t op_count, bint deletes_first, Link *out) noexcept nogil:
-    """Undo every operation: first the deletes or first the others, and give the hashed root of what results."""
+    """Undo every operation: first the deletes or first the others; gives the root of what results, not hashed yet."""
     cdef uint32_t i
     cdef int turn, layer
     cdef int code
@@ -512,8 +552,6 @@ cdef int undo_all(Tree *tree, const uint8_t *root, const Op *ops, uint32_t op_co
             code = load(tree, out, layer)
             if code < 0:
                 return code
-    if out.node != NULL and out.node.changed:
-        return rehash(tree, out)
     return OK
 
 
@@ -526,17 +564,14 @@ cdef int check_distinct(const Op *ops, uint32_t op_count) noexcept nogil:
     return OK
 
 
-cdef int invert(
-    const BlockIndex *index, const uint8_t *root, const Op *ops, uint32_t op_count, const uint8_t *prev_data, Arena *arena,
-    const uint8_t **at,
+cdef int undo_operations(
+    const BlockIndex *index, const uint8_t *root, const Op *ops, uint32_t op_count, Arena *arena, Inversion *out, const uint8_t **at,
 ) noexcept nogil:
-    cdef Tree tree
-    cdef Link result
     cdef uint32_t i
     cdef int code
-    tree.index = index
-    tree.arena = arena
-    tree.at = root
+    out.tree.index = index
+    out.tree.arena = arena
+    out.tree.at = root
     at[0] = root
     for i in range(op_count):
         if ops[i].action != ACTION_CREATE and ops[i].prev == NULL:
@@ -545,17 +580,25 @@ cdef int invert(
     code = check_distinct(ops, op_count)
     if code < 0:
         return code
-    code = undo_all(&tree, root, ops, op_count, False, &result)
+    code = undo_all(&out.tree, root, ops, op_count, False, &out.root)
     if code == BLOCK_MISSING:
         # The order does not matter to the outcome, only to which neighbouring blocks are looked at on the way.
-        code = undo_all(&tree, root, ops, op_count, True, &result)
-    at[0] = tree.at
-    if code < 0:
-        return code
-    if memcmp(result.cid, prev_data, 36) != 0:
+        code = undo_all(&out.tree, root, ops, op_count, True, &out.root)
+    at[0] = out.tree.at
+    if code == OK and out.root.node != NULL and out.root.node.changed:
+        code = plan(&out.tree, &out.root)
+    return code
+
+
+cdef int compare_root(Inversion *inversion, const uint8_t *prev_data, const uint8_t **at) noexcept nogil:
+    cdef int code = OK
+    if inversion.root.node != NULL and inversion.root.node.changed:
+        code = rehash(&inversion.tree, &inversion.root)
+    at[0] = inversion.tree.at
+    if code == OK and memcmp(inversion.root.cid, prev_data, 36) != 0:
         at[0] = prev_data
-        return ROOT_MISMATCH
-    return OK
+        code = ROOT_MISMATCH
+    return code
 
 
 cdef int check_paths(

@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp
 
 from indexer._fastpath.arena cimport Arena
-from indexer._fastpath.car cimport BlockIndex
+from indexer._fastpath.car cimport Block, BlockIndex
 from indexer._fastpath.span cimport Slice
 
 cdef enum:
@@ -35,6 +35,8 @@ cdef struct Node:
     Link first
     Entry *entries
     Slice block  # the bytes that it was read from
+    const Block *source  # the block of these bytes; NULL where the node is new
+    size_t kept  # bytes at the block's start after which its hash's state is kept for this node; 0 for none
 
 
 ctypedef struct Tree:

@@ -223,6 +223,8 @@ cdef int load(Tree *tree, Link *link, int layer) noexcept nogil:
         for i in range(node.count):
             if node.entries[i].right.cid != NULL:
                 return MST_LAYER
+    node.source = block
+    node.kept = 0
     link.node = node
     return OK
 
@@ -268,6 +270,7 @@ cdef int check_layers(const Leaves *leaves, Arena *arena, const uint8_t **at) no
     cdef size_t n, i
     for i in range(<size_t> TOGETHER):
         jobs[i].digest = digests + 32 * i
+        jobs[i].fork_length = 0
     while start < leaves.count:
         n = leaves.count - start
         if n > TOGETHER:

@@ -13,7 +13,7 @@ from indexer._fastpath.car cimport Block, find_block, hash_blocks, index_blocks,
 from indexer._fastpath.cid cimport make_cid
 from indexer._fastpath.commit cimport Commit, read_commit, signed_digest
 from indexer._fastpath.frame cimport FRAME_COMMIT, CommitFrame, read_commit_body, read_frame_header
-from indexer._fastpath.inversion cimport check_paths, invert
+from indexer._fastpath.inversion cimport Inversion, check_paths, compare_root, undo_operations
 from indexer._fastpath.mst cimport Leaves, empty_tree, walk_tree
 from indexer._fastpath.reasons cimport (
     BAD_HEADER, BLOCK_MISSING, COMMIT_NOT_ROOT, COMMIT_REPO, COMMIT_REV, MST_KEY, OK, OUT_OF_MEMORY, PREV_DATA_MISSING,
@@ -56,33 +56,49 @@ cdef int find_records(const CommitFrame *frame, Arena *arena, Proof *out, const 
     return OK
 
 
-cdef int check_tree(const CommitFrame *frame, Arena *arena, Proof *out, const uint8_t **at) noexcept nogil:
-    """Invert the operations; where the frame lacks what that takes, check the paths at least."""
-    cdef const uint8_t *root = out.commit.data
-    cdef int missing = OK
+cdef int finish_tree(
+    const CommitFrame *frame, Arena *arena, Proof *out, int undone, Inversion *inversion, const uint8_t **at,
+) noexcept nogil:
+    """Compare the undone tree with prevData; where the frame lacks what undoing takes, check the paths at least."""
+    cdef int missing = PREV_MISSING
     cdef int code
     if frame.prev_data != NULL:
-        code = invert(&out.index, root, frame.ops, frame.op_count, frame.prev_data, arena, at)
-        if code != PREV_MISSING:
-            return code
-        missing = PREV_MISSING
+        if undone == OK:
+            return compare_root(inversion, frame.prev_data, at)
+        if undone != PREV_MISSING:
+            return undone
     else:
         # A repository's first commit has nothing before it: its tree was empty.
-        if frame.since.p == NULL and invert(&out.index, root, frame.ops, frame.op_count, empty_tree(), arena, at) == OK:
+        if frame.since.p == NULL and undone == OK and compare_root(inversion, empty_tree(), at) == OK:
             return OK
         missing = PREV_DATA_MISSING
-    code = check_paths(&out.index, root, frame.ops, frame.op_count, arena, at)
+    code = check_paths(&out.index, out.commit.data, frame.ops, frame.op_count, arena, at)
     if code < 0:
         return code
     at[0] = frame.commit
     return missing
 
 
+cdef int find_parts(const CommitFrame *frame, Arena *arena, Proof *out, const uint8_t **at) noexcept nogil:
+    """The commit block, which must fit the frame, and the records."""
+    cdef int code = find_commit(frame.commit, out, at)
+    if code < 0:
+        return code
+    at[0] = out.commit.whole.p
+    if not same(out.commit.did, frame.repo):
+        return COMMIT_REPO
+    if not same(out.commit.rev, frame.rev):
+        return COMMIT_REV
+    return find_records(frame, arena, out, at)
+
+
 cdef int check_commit(const CommitFrame *frame, Arena *arena, int prove, Proof *out, const uint8_t **at) noexcept nogil:
     cdef Span s = span_of_slice(frame.blocks)
     cdef const uint8_t *root
     cdef const Block *bad
-    cdef int code
+    cdef Inversion inversion
+    cdef int code, hashed
+    cdef int undone = OK
     code = read_car_header(&s, &root)
     at[0] = s.p
     if code < 0:
@@ -94,24 +110,19 @@ cdef int check_commit(const CommitFrame *frame, Arena *arena, int prove, Proof *
     at[0] = s.p
     if code < 0:
         return code
+    code = find_parts(frame, arena, out, at)
+    if code == OK and prove & PROVE_TREE:
+        undone = undo_operations(&out.index, out.commit.data, frame.ops, frame.op_count, arena, &inversion, at)
+    # Hashes come late, so that they can serve the tree as well, but what they find comes before all else that was found.
     if prove & PROVE_HASHES:
-        code = hash_blocks(&out.index, arena, &bad)
-        if code < 0:
-            if code != OUT_OF_MEMORY:
+        hashed = hash_blocks(&out.index, arena, &bad)
+        if hashed < 0:
+            if hashed != OUT_OF_MEMORY:
                 at[0] = bad.cid
-            return code
-    code = find_commit(frame.commit, out, at)
-    if code < 0:
-        return code
-    at[0] = out.commit.whole.p
-    if not same(out.commit.did, frame.repo):
-        return COMMIT_REPO
-    if not same(out.commit.rev, frame.rev):
-        return COMMIT_REV
-    code = find_records(frame, arena, out, at)
-    if code < 0:
-        return code
-    return check_tree(frame, arena, out, at) if prove & PROVE_TREE else OK
+            return hashed
+    if code == OK and prove & PROVE_TREE:
+        code = finish_tree(frame, arena, out, undone, &inversion, at)
+    return code
 
 
 # --- for Python code --------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
  *
  * Two messages are hashed at once where the processor has the SHA extensions: one message alone waits most of the time for the latency
  * of sha256rnds2. Elsewhere a portable compression function does one message after the other. No allocation, no state between calls.
+ *
+ * A job can keep the state that it had after its first bytes, so that another message which begins alike need not hash these again.
  */
 #ifndef INDEXER_SHA256_H
 #define INDEXER_SHA256_H
@@ -16,9 +18,16 @@
 #include <immintrin.h>
 #endif
 
+/* The state after some whole blocks, in whatever order the code path in use keeps it. */
+typedef struct {
+    uint8_t raw[32];
+} Sha256State;
+
 typedef struct {
     const uint8_t *data;
     size_t length;
+    size_t fork_length; /* a multiple of 64, at most `length`; 0 where no state is to be kept */
+    Sha256State *fork;  /* where the state after `fork_length` bytes goes */
     uint8_t *digest; /* where its 32 bytes go */
 } Sha256Job;
 
@@ -46,11 +55,12 @@ static inline void sha256_store32(uint8_t *p, uint32_t v) {
     p[3] = (uint8_t)v;
 }
 
-/* The last one or two 64-byte blocks: the message's remainder, the bit 1, zeros, its length in bits. Returns how many. */
-static inline size_t sha256_tail(const uint8_t *data, size_t length, uint8_t tail[128]) {
+/* The last one or two 64-byte blocks: the message's remainder, the bit 1, zeros, the length in bits of the whole message, of
+ * which `data` holds the last `length` bytes. Returns how many. */
+static inline size_t sha256_tail(const uint8_t *data, size_t length, uint64_t whole, uint8_t tail[128]) {
     const size_t rest = length & 63;
     const size_t blocks = rest < 56 ? 1 : 2;
-    const uint64_t bits = (uint64_t)length << 3;
+    const uint64_t bits = whole << 3;
     memset(tail, 0, 64 * blocks);
     if (rest) memcpy(tail, data + (length - rest), rest);
     tail[rest] = 0x80;
@@ -100,14 +110,23 @@ static void sha256_compress_portable(uint32_t state[8], const uint8_t *data, siz
     }
 }
 
-static void sha256_portable(const uint8_t *data, size_t length, uint8_t digest[32]) {
-    uint32_t state[8];
+static void sha256_finish_portable(uint32_t state[8], const uint8_t *data, size_t length, uint64_t whole, uint8_t digest[32]) {
     uint8_t tail[128];
-    memcpy(state, SHA256_START, sizeof state);
-    const size_t tails = sha256_tail(data, length, tail);
+    const size_t tails = sha256_tail(data, length, whole, tail);
     sha256_compress_portable(state, data, length / 64);
     sha256_compress_portable(state, tail, tails);
     for (int i = 0; i < 8; i++) sha256_store32(digest + 4 * i, state[i]);
+}
+
+static void sha256_job_portable(const Sha256Job *job) {
+    uint32_t state[8];
+    const size_t fork = job->fork_length;
+    memcpy(state, SHA256_START, sizeof state);
+    if (fork) {
+        sha256_compress_portable(state, job->data, fork / 64);
+        memcpy(job->fork, state, sizeof state);
+    }
+    sha256_finish_portable(state, job->data + fork, job->length - fork, job->length, job->digest);
 }
 
 /* --- x86 with the SHA extensions ------------------------------------------------------------------------------ */
@@ -222,22 +241,37 @@ SHA256_TARGET static void sha256_compress_two(Sha256Lanes *s, const uint8_t *p, 
     t->cdgh = y1;
 }
 
-SHA256_TARGET static void sha256_extensions(const uint8_t *data, size_t length, uint8_t digest[32]) {
+SHA256_TARGET static void sha256_finish_extensions(
+    Sha256Lanes *s, const uint8_t *data, size_t length, uint64_t whole, uint8_t digest[32]) {
     uint8_t tail[128];
-    Sha256Lanes s = {SHA256_START_ABEF, SHA256_START_CDGH};
-    const size_t tails = sha256_tail(data, length, tail);
-    if (length >= 64) sha256_compress_one(&s, data, length / 64);
-    sha256_compress_one(&s, tail, tails);
-    sha256_lanes_store(&s, digest);
+    const size_t tails = sha256_tail(data, length, whole, tail);
+    if (length >= 64) sha256_compress_one(s, data, length / 64);
+    sha256_compress_one(s, tail, tails);
+    sha256_lanes_store(s, digest);
 }
 
-/* One of the two messages under way: first its whole blocks (in_tail 0), then its tail (in_tail 1). */
+SHA256_TARGET static void sha256_extensions(const uint8_t *data, size_t length, uint8_t digest[32]) {
+    Sha256Lanes s = {SHA256_START_ABEF, SHA256_START_CDGH};
+    sha256_finish_extensions(&s, data, length, length, digest);
+}
+
+SHA256_TARGET static void sha256_resume_extensions(
+    const Sha256State *state, const uint8_t *data, size_t length, uint64_t whole, uint8_t digest[32]) {
+    Sha256Lanes s;
+    s.abef = _mm_loadu_si128((const __m128i *)state->raw);
+    s.cdgh = _mm_loadu_si128((const __m128i *)(state->raw + 16));
+    sha256_finish_extensions(&s, data, length, whole, digest);
+}
+
+/* One of the two messages under way: its blocks before the fork, the others, its tail. */
+enum { SHA256_BEFORE_FORK, SHA256_BODY, SHA256_TAIL };
+
 typedef struct {
     Sha256Lanes state;
     const uint8_t *p;
     size_t blocks;
     const Sha256Job *job;
-    int in_tail;
+    int part;
     size_t tails;
     uint8_t tail[128];
 } Sha256Stream;
@@ -246,11 +280,12 @@ SHA256_TARGET static inline void sha256_stream_open(Sha256Stream *s, const Sha25
     s->state.abef = SHA256_START_ABEF;
     s->state.cdgh = SHA256_START_CDGH;
     s->job = job;
-    s->tails = sha256_tail(job->data, job->length, s->tail);
-    s->blocks = job->length / 64;
-    s->in_tail = s->blocks == 0;
+    s->tails = sha256_tail(job->data, job->length, job->length, s->tail);
+    s->part = job->fork_length ? SHA256_BEFORE_FORK : SHA256_BODY;
+    s->blocks = (job->fork_length ? job->fork_length : job->length) / 64;
     s->p = job->data;
-    if (s->in_tail) {
+    if (s->blocks == 0) {
+        s->part = SHA256_TAIL;
         s->p = s->tail;
         s->blocks = s->tails;
     }
@@ -258,8 +293,15 @@ SHA256_TARGET static inline void sha256_stream_open(Sha256Stream *s, const Sha25
 
 /* Called when no block is left in this part: returns 1 while the message goes on, 0 when its digest is written. */
 SHA256_TARGET static inline int sha256_stream_turn(Sha256Stream *s) {
-    if (!s->in_tail) {
-        s->in_tail = 1;
+    if (s->part == SHA256_BEFORE_FORK) {
+        _mm_storeu_si128((__m128i *)s->job->fork->raw, s->state.abef);
+        _mm_storeu_si128((__m128i *)(s->job->fork->raw + 16), s->state.cdgh);
+        s->part = SHA256_BODY;
+        s->blocks = s->job->length / 64 - s->job->fork_length / 64;
+        if (s->blocks) return 1;
+    }
+    if (s->part == SHA256_BODY) {
+        s->part = SHA256_TAIL;
         s->p = s->tail;
         s->blocks = s->tails;
         return 1;
@@ -302,6 +344,7 @@ SHA256_TARGET static void sha256_many_extensions(const Sha256Job *jobs, size_t c
     }
     do {
         sha256_compress_one(&a->state, a->p, a->blocks);
+        a->p += 64 * a->blocks;
     } while (sha256_stream_turn(a));
 }
 
@@ -326,7 +369,21 @@ static void sha256_digest(const uint8_t *data, size_t length, uint8_t *digest) {
         return;
     }
 #endif
-    sha256_portable(data, length, digest);
+    const Sha256Job job = {data, length, 0, NULL, digest};
+    sha256_job_portable(&job);
+}
+
+/* The digest of a message of `whole` bytes, of which `data` holds those after the kept state. */
+static void sha256_resumed(const Sha256State *state, const uint8_t *data, size_t length, uint64_t whole, uint8_t *digest) {
+#ifdef SHA256_X86
+    if (sha256_extended) {
+        sha256_resume_extensions(state, data, length, whole, digest);
+        return;
+    }
+#endif
+    uint32_t words[8];
+    memcpy(words, state, sizeof words);
+    sha256_finish_portable(words, data, length, whole, digest);
 }
 
 static void sha256_digests(const Sha256Job *jobs, size_t count) {
@@ -336,7 +393,7 @@ static void sha256_digests(const Sha256Job *jobs, size_t count) {
         return;
     }
 #endif
-    for (size_t i = 0; i < count; i++) sha256_portable(jobs[i].data, jobs[i].length, jobs[i].digest);
+    for (size_t i = 0; i < count; i++) sha256_job_portable(&jobs[i]);
 }
 
 #endif

@@ -13,7 +13,7 @@ import pytest
 from atmst.blockstore import MemoryBlockStore
 from atmst.mst.node_store import NodeStore
 from atmst.mst.node_wrangler import NodeWrangler
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer._fastpath import cbor
@@ -475,7 +475,6 @@ def test_links_in_a_circle_end() -> None:
         read_tree(*itself, hashes=False, cids=names[:1])
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.integers(0, 1 << 30), st.data())
 def test_damaged_frames_never_pass(seed: int, data: st.DataObject) -> None:
     """Blocks cut, swapped, doubled or overwritten: an error with an offset inside of the frame, or still a proof."""
@@ -491,3 +490,32 @@ def test_damaged_frames_never_pass(seed: int, data: st.DataObject) -> None:
         or not proof.inverted
         or proof.data == root_of(random_change(random.Random(seed), 12, 3)[1])
     )
+
+
+def test_a_block_that_stands_in_two_places_and_changes_in_both() -> None:
+    """The first copy's key lies before its parent's, the second copy's after it; hashes are all in order."""
+    parent = key_on_layer(1)
+    low = [key_on_layer(0, number) for number in range(200)]
+    before, after = [key for key in low if key < parent][-4:], [key for key in low if key > parent][:4]
+    if not before:
+        parent = next(key for key in (key_on_layer(1, number) for number in range(50)) if key > low[3])
+        before, after = low[:4], [key for key in low if key > parent][:4]
+    keys = sorted([*before, *after])
+    entries, previous = [], b""
+    for key in keys:
+        shared = next((i for i in range(min(len(key), len(previous))) if key[i] != previous[i]), 0)
+        entries.append(entry(key, shared))
+        previous = key
+    leaf = cbor.encode({"e": entries, "l": None})
+    top = cbor.encode({"e": [entry(parent, right=CID.of(leaf))], "l": CID.of(leaf)})
+    commit = commit_block(CID.of(top))
+    value = CID.of(record(1))
+    ops = [{"action": "create", "path": key.decode(), "cid": value} for key in (before[0], after[0])]
+    body = {"seq": 1, "repo": DID, "rev": REV, "since": REV, "time": "", "commit": CID.of(commit), "ops": ops}
+    built = Built({**body, "prevData": value}, honest([commit, top, leaf, record(1)]))
+    for chosen in (ops, ops[::-1], ops[:1], ops[1:]):
+        with pytest.raises(FrameError, match="inversion: the tree before"):
+            prove_commit(built.frame(ops=chosen))
+    updates = [{**op, "action": "update", "prev": CID.of(b"")} for op in ops]
+    with pytest.raises(FrameError, match="inversion: the tree before"):
+        prove_commit(built.frame(ops=updates))
