@@ -13,7 +13,7 @@ from indexer._fastpath.arena cimport Arena, arena_take
 from indexer._fastpath.car cimport Block, BlockIndex, find_block
 from indexer._fastpath.cid cimport DAG_CBOR, cid_from_digest
 from indexer._fastpath.frame cimport ACTION_CREATE, ACTION_DELETE, Op
-from indexer._fastpath.mst cimport Entry, Link, Node, Tree, compare, is_nothing, key_layer, link_before, load, lower_bound, nothing
+from indexer._fastpath.mst cimport Entry, Link, Node, Tree, is_nothing, key_layer, link_before, load, nothing, seek, unfold_keys
 from indexer._fastpath.reasons cimport (
     BLOCK_MISSING, MST_ORDER, OK, OP_DUPLICATE, OP_EXISTS, OP_NOT_FOUND, OP_VALUE, OUT_OF_MEMORY, PREV_MISSING, ROOT_MISMATCH,
 )
@@ -38,6 +38,7 @@ cdef Node *new_node(Arena *arena, int layer, uint32_t capacity) noexcept nogil:
     node.capacity = capacity
     node.changed = True
     node.reshaped = True
+    node.keyed = True
     node.first = nothing()
     node.block.p = NULL
     node.block.n = 0
@@ -46,10 +47,11 @@ cdef Node *new_node(Arena *arena, int layer, uint32_t capacity) noexcept nogil:
     return node
 
 
-cdef inline void touch(Node *node, bint reshaped) noexcept nogil:
+cdef int reshape(Tree *tree, Node *node) noexcept nogil:
+    """To be called before a node's entries or the presence of its links change: it will be written anew, from whole keys."""
     node.changed = True
-    if reshaped:
-        node.reshaped = True
+    node.reshaped = True
+    return unfold_keys(node, tree.arena)
 
 
 cdef inline bint is_hollow(const Node *node) noexcept nogil:
@@ -96,7 +98,11 @@ cdef int merge(Tree *tree, Link low, Link high, int layer, Link *out) noexcept n
     first_of_low = a.first
     first_of_high = b.first
     node = a if a.count >= b.count else b
-    code = make_room(tree, node, a.count + b.count)
+    code = reshape(tree, a)
+    if code == OK:
+        code = reshape(tree, b)
+    if code == OK:
+        code = make_room(tree, node, a.count + b.count)
     if code < 0:
         return code
     if node == a:
@@ -106,7 +112,6 @@ cdef int merge(Tree *tree, Link low, Link high, int layer, Link *out) noexcept n
         memcpy(b.entries, a.entries, a.count * sizeof(Entry))
     node.count = a.count + b.count
     node.first = first_of_low
-    touch(node, True)
     out.cid = NULL
     out.node = node
     seam = link_before(node, seam_at)
@@ -119,6 +124,7 @@ cdef int split(Tree *tree, Link whole, int layer, Slice key, Link *low, Link *hi
     cdef Node *fresh
     cdef Link below, above
     cdef uint32_t position, above_count
+    cdef bint found
     cdef int code
     low[0] = nothing()
     high[0] = nothing()
@@ -128,17 +134,18 @@ cdef int split(Tree *tree, Link whole, int layer, Slice key, Link *low, Link *hi
     if code < 0:
         return code
     node = whole.node
-    position = lower_bound(node, key)
-    if position < node.count and compare(node.entries[position].key, key) == 0:
+    position = seek(node, key, &found)
+    if found:
         return OP_EXISTS
-    code = split(tree, link_before(node, position)[0], layer - 1, key, &below, &above)
+    code = reshape(tree, node)
+    if code == OK:
+        code = split(tree, link_before(node, position)[0], layer - 1, key, &below, &above)
     if code < 0:
         return code
     above_count = node.count - position
     fresh = new_node(tree.arena, layer, position if position <= above_count else above_count)
     if fresh == NULL:
         return OUT_OF_MEMORY
-    touch(node, True)
     if position <= above_count:
         memcpy(fresh.entries, node.entries, position * sizeof(Entry))
         fresh.count = position
@@ -169,10 +176,11 @@ cdef int remove(Tree *tree, Link *link, Slice key, int wanted, const uint8_t *va
     cdef Link *child
     cdef Link merged
     cdef uint32_t position
+    cdef bint found
     cdef int code
     if wanted > node.layer:
         return OP_NOT_FOUND
-    position = lower_bound(node, key)
+    position = seek(node, key, &found)
     child = link_before(node, position)
     if wanted < node.layer:
         if is_nothing(child):
@@ -183,33 +191,35 @@ cdef int remove(Tree *tree, Link *link, Slice key, int wanted, const uint8_t *va
         code = remove(tree, child, key, wanted, value)
         if code < 0:
             return code
+        node.changed = True
         if is_hollow(child.node):
             child[0] = nothing()
-            touch(node, True)
-        touch(node, False)
+            return reshape(tree, node)
         return OK
-    if position == node.count or compare(node.entries[position].key, key) != 0:
+    if not found:
         return OP_NOT_FOUND
     if memcmp(node.entries[position].value, value, 36) != 0:
         tree.at = node.entries[position].value
         return OP_VALUE
-    code = merge(tree, child[0], node.entries[position].right, node.layer - 1, &merged)
+    code = reshape(tree, node)
+    if code == OK:
+        code = merge(tree, child[0], node.entries[position].right, node.layer - 1, &merged)
     if code < 0:
         return code
     child[0] = merged
     memmove(node.entries + position, node.entries + position + 1, (node.count - position - 1) * sizeof(Entry))
     node.count -= 1
-    touch(node, True)
     return OK
 
 
 cdef int insert_entry(Tree *tree, Node *node, uint32_t position, Slice key, const uint8_t *value) noexcept nogil:
     """Put a key on its own layer's node, parting the subtree that spans it."""
     cdef Link low, high
-    cdef int code = split(tree, link_before(node, position)[0], node.layer - 1, key, &low, &high)
-    if code < 0:
-        return code
-    code = make_room(tree, node, node.count + 1)
+    cdef int code = reshape(tree, node)
+    if code == OK:
+        code = split(tree, link_before(node, position)[0], node.layer - 1, key, &low, &high)
+    if code == OK:
+        code = make_room(tree, node, node.count + 1)
     if code < 0:
         return code
     memmove(node.entries + position + 1, node.entries + position, (node.count - position) * sizeof(Entry))
@@ -218,7 +228,6 @@ cdef int insert_entry(Tree *tree, Node *node, uint32_t position, Slice key, cons
     node.entries[position].right = high
     node.count += 1
     link_before(node, position)[0] = low
-    touch(node, True)
     return OK
 
 
@@ -227,7 +236,7 @@ cdef int insert(Tree *tree, Link *link, int layer, Slice key, int wanted, const 
     cdef Node *node
     cdef Link *child
     cdef uint32_t position
-    cdef bint was_nothing
+    cdef bint found
     cdef int code
     if is_nothing(link):
         link.node = new_node(tree.arena, layer, 4)
@@ -238,16 +247,18 @@ cdef int insert(Tree *tree, Link *link, int layer, Slice key, int wanted, const 
         if code < 0:
             return code
     node = link.node
-    position = lower_bound(node, key)
-    if position < node.count and compare(node.entries[position].key, key) == 0:
+    position = seek(node, key, &found)
+    if found:
         return OP_EXISTS
     if wanted == node.layer:
         return insert_entry(tree, node, position, key, value)
     child = link_before(node, position)
-    was_nothing = is_nothing(child)
-    code = insert(tree, child, node.layer - 1, key, wanted, value)
-    touch(node, was_nothing)
-    return code
+    node.changed = True
+    if is_nothing(child):
+        code = reshape(tree, node)
+        if code < 0:
+            return code
+    return insert(tree, child, node.layer - 1, key, wanted, value)
 
 
 cdef int raise_to(Tree *tree, Link *link, int layer, int wanted) noexcept nogil:
@@ -302,14 +313,15 @@ cdef int find(Tree *tree, Link *link, Slice key, int wanted, Entry **out) noexce
     """The entry of a key, or NULL; the root is loaded."""
     cdef Node *node = link.node
     cdef uint32_t position
+    cdef bint found
     cdef int code
     out[0] = NULL
     while True:
         if wanted > node.layer:
             return OK
-        position = lower_bound(node, key)
+        position = seek(node, key, &found)
         if wanted == node.layer:
-            if position < node.count and compare(node.entries[position].key, key) == 0:
+            if found:
                 out[0] = &node.entries[position]
             return OK
         link = link_before(node, position)
@@ -326,10 +338,11 @@ cdef int replace(Tree *tree, Link *link, Slice key, int wanted, const uint8_t *v
     cdef Node *node = link.node
     cdef Link *child
     cdef uint32_t position
+    cdef bint found
     cdef int code
     if wanted > node.layer:
         return OP_NOT_FOUND
-    position = lower_bound(node, key)
+    position = seek(node, key, &found)
     if wanted < node.layer:
         child = link_before(node, position)
         if is_nothing(child):
@@ -337,16 +350,15 @@ cdef int replace(Tree *tree, Link *link, Slice key, int wanted, const uint8_t *v
         code = load(tree, child, node.layer - 1)
         if code < 0:
             return code
-        touch(node, False)
+        node.changed = True
         return replace(tree, child, key, wanted, value, fresh)
-    if position == node.count or compare(node.entries[position].key, key) != 0:
+    if not found:
         return OP_NOT_FOUND
     if memcmp(node.entries[position].value, value, 36) != 0:
         tree.at = node.entries[position].value
         return OP_VALUE
     node.entries[position].value = fresh
-    touch(node, True)
-    return OK
+    return reshape(tree, node)
 
 
 # --- hashing --------------------------------------------------------------------------------------------------------

@@ -21,7 +21,9 @@ ctypedef struct Link:
 
 
 ctypedef struct Entry:
-    Slice key
+    Slice key  # whole, where the node's keys are unfolded
+    Slice suffix  # as it was read: what follows the bytes shared with the key before
+    uint32_t shared
     const uint8_t *value  # 36 bytes
     Link right
 
@@ -31,6 +33,7 @@ cdef struct Node:
     uint32_t count
     uint32_t capacity
     bint changed  # something below or in it is not what its CID says
+    bint keyed  # the keys are unfolded
     bint reshaped  # its own entries or the presence of its links changed, so that its bytes must be written anew
     Link first
     Entry *entries
@@ -74,20 +77,6 @@ cdef inline Link nothing() noexcept nogil:
     return out
 
 
-cdef inline uint32_t lower_bound(const Node *node, Slice key) noexcept nogil:
-    """The number of entries whose key is below `key`."""
-    cdef uint32_t low = 0
-    cdef uint32_t high = node.count
-    cdef uint32_t middle
-    while low < high:
-        middle = (low + high) >> 1
-        if compare(node.entries[middle].key, key) < 0:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
 cdef inline Link *link_before(Node *node, uint32_t position) noexcept nogil:
     """The link between entries `position - 1` and `position`."""
     return &node.first if position == 0 else &node.entries[position - 1].right
@@ -102,6 +91,12 @@ cdef int key_layer(Slice key) noexcept nogil
 # Read the node that a link leads to, unless that has been done. `layer` is its layer, or -1 for a root, which shows its layer by its
 # first key.
 cdef int load(Tree *tree, Link *link, int layer) noexcept nogil
+
+# Give a node's entries their whole keys.
+cdef int unfold_keys(Node *node, Arena *arena) noexcept nogil
+
+# The number of a node's entries whose key is below `key`, and whether the next one has just this key.
+cdef uint32_t seek(const Node *node, Slice key, bint *found) noexcept nogil
 
 # All leaves under `root` (36 bytes) in order, in tables of `arena`. Every node must be in `index`; order, prefixes and layers are checked.
 # `at` gets the place of the refusal: a byte of a node, or of the link that leads nowhere.

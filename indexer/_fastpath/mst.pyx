@@ -10,7 +10,7 @@ somebody's bytes), loaded, or nothing. Tables come from the caller's arena; noth
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from indexer._fastpath.arena cimport Arena, arena_take
 from indexer._fastpath.car cimport Block, BlockIndex, find_block
@@ -25,6 +25,7 @@ from indexer._fastpath.span cimport Slice, Span, left, span_of
 
 cdef enum:
     SMALLEST_ENTRY = 53  # bytes of an entry with an empty key and no link
+    PLAIN_ENTRY = 240  # bytes that an entry read by its fixed bytes may touch, at most
     TOGETHER = 64  # keys that are hashed in one go
 
 
@@ -78,13 +79,55 @@ cdef inline int read_subtree(Span *s, Link *out) noexcept nogil:
     return code
 
 
-cdef int read_entry(Span *s, const Entry *previous, Entry *out, Arena *arena) noexcept nogil:
-    """`{k, p, t, v}`, whose key shares its first `p` bytes with the entry before (NULL for a node's first)."""
-    cdef const uint8_t *start = s.p
-    cdef Slice suffix
-    cdef int64_t prefix
-    cdef size_t shared
-    cdef uint8_t *key
+cdef inline bint take_plain_entry(Span *s, Slice *suffix, int64_t *prefix, Entry *out) noexcept nogil:
+    """An entry in the form that nearly all have, by its fixed bytes: a short key, a small prefix, DAG-CBOR links. False (and no step)
+    where it is any other."""
+    cdef const uint8_t *p = s.p
+    cdef size_t n
+    if left(s) < PLAIN_ENTRY or memcmp(p, <const char *> b"\xa4\x61k", 3) != 0:
+        return False
+    if p[3] >= 0x40 and p[3] < 0x58:
+        n = p[3] - 0x40
+        p += 4
+    elif p[3] == 0x58 and p[4] >= 24 and p[4] < 0x80:
+        n = p[4]
+        p += 5
+    else:
+        return False
+    suffix.p = p
+    suffix.n = n
+    p += n
+    if memcmp(p, <const char *> b"\x61p", 2) != 0:
+        return False
+    if p[2] < 24:
+        prefix[0] = p[2]
+        p += 3
+    elif p[2] == 0x18 and p[3] >= 24:
+        prefix[0] = p[3]
+        p += 4
+    else:
+        return False
+    out.right.node = NULL
+    if memcmp(p, <const char *> b"\x61t\xf6\x61v\xd8\x2a\x58", 8) == 0:
+        out.right.cid = NULL
+        p += 5
+    elif memcmp(p, <const char *> b"\x61t\xd8\x2a\x58\x25\x00\x01\x71\x12\x20", 11) == 0:
+        out.right.cid = p + 7
+        p += 43
+        if memcmp(p, <const char *> b"\x61v", 2) != 0:
+            return False
+        p += 2
+    else:
+        return False
+    if memcmp(p, <const char *> b"\xd8\x2a\x58\x25\x00\x01\x71\x12\x20", 9) != 0:
+        return False
+    out.value = p + 5
+    s.p = p + 41
+    return True
+
+
+cdef int take_any_entry(Span *s, Slice *suffix, int64_t *prefix, Entry *out) noexcept nogil:
+    """`{k, p, t, v}` read field by field; `s` stops where it is refused."""
     cdef int code
     if left(s) < SMALLEST_ENTRY:
         return TRUNCATED
@@ -93,12 +136,12 @@ cdef int read_entry(Span *s, const Entry *previous, Entry *out, Arena *arena) no
     s.p += 1
     if not take_name(s, b"k"):
         return FIELD_MISSING
-    code = read_bytes(s, &suffix)
+    code = read_bytes(s, suffix)
     if code < 0:
         return code
     if not take_name(s, b"p"):
         return FIELD_MISSING
-    code = read_int(s, &prefix)
+    code = read_int(s, prefix)
     if code < 0:
         return code
     if not take_name(s, b"t"):
@@ -108,49 +151,52 @@ cdef int read_entry(Span *s, const Entry *previous, Entry *out, Arena *arena) no
         return code
     if not take_name(s, b"v"):
         return FIELD_MISSING
-    code = read_cid(s, &out.value)
-    if code < 0:
-        return code
-    if previous == NULL:
-        if prefix != 0:
-            s.p = start
-            return MST_PREFIX
-        if suffix.n == 0 or suffix.n > LONGEST_KEY:
-            s.p = start
-            return MST_KEY
-        out.key = suffix
-        return OK
-    # The bytes after the shared ones decide everything: equal would mean a longer prefix, lower another order.
-    if prefix < 0 or <uint64_t> prefix > previous.key.n:
-        s.p = start
-        return MST_PREFIX
+    return read_cid(s, &out.value)
+
+
+cdef int read_entry(Span *s, bint is_first, uint8_t *key, size_t *key_length, Entry *out) noexcept nogil:
+    """The next entry. `key` holds the key of the entry before it (LONGEST_KEY bytes of room) and takes this one's."""
+    cdef const uint8_t *start = s.p
+    cdef int64_t prefix
+    cdef size_t shared
+    cdef int code
+    if not take_plain_entry(s, &out.suffix, &prefix, out):
+        code = take_any_entry(s, &out.suffix, &prefix, out)
+        if code < 0:
+            return code
+    code = OK
     shared = <size_t> prefix
-    if suffix.n == 0:
-        s.p = start
-        return MST_ORDER
-    if shared < previous.key.n and suffix.p[0] <= previous.key.p[shared]:
-        code = MST_PREFIX if suffix.p[0] == previous.key.p[shared] else MST_ORDER
+    if is_first:
+        if prefix != 0:
+            code = MST_PREFIX
+        elif out.suffix.n == 0:
+            code = MST_KEY
+    elif prefix < 0 or shared > key_length[0]:
+        code = MST_PREFIX
+    elif out.suffix.n == 0:
+        code = MST_ORDER
+    elif shared < key_length[0] and out.suffix.p[0] <= key[shared]:
+        # The byte after the shared ones decides everything: equal would mean a longer prefix, lower another order.
+        code = MST_PREFIX if out.suffix.p[0] == key[shared] else MST_ORDER
+    if code == OK and out.suffix.n > LONGEST_KEY - shared:
+        code = MST_KEY
+    if code < 0:
         s.p = start
         return code
-    if suffix.n > LONGEST_KEY - shared:
-        s.p = start
-        return MST_KEY
-    if shared == 0:
-        out.key = suffix
-        return OK
-    key = <uint8_t *> arena_take(arena, shared + suffix.n)
-    if key == NULL:
-        return OUT_OF_MEMORY
-    memcpy(key, previous.key.p, shared)
-    memcpy(key + shared, suffix.p, suffix.n)
-    out.key.p = key
-    out.key.n = shared + suffix.n
+    out.shared = <uint32_t> shared
+    if out.suffix.n <= 16 and left(s) >= 16:
+        memcpy(key + shared, out.suffix.p, 16)
+    else:
+        memcpy(key + shared, out.suffix.p, out.suffix.n)
+    key_length[0] = shared + out.suffix.n
     return OK
 
 
 cdef int read_node(Span *s, Arena *arena, Node **out) noexcept nogil:
     """`{e: [entries], l: link or null}` and nothing after it. The layer is the caller's to set."""
     cdef Node *node = <Node *> arena_take(arena, sizeof(Node))
+    cdef uint8_t key[LONGEST_KEY + 16]
+    cdef size_t key_length = 0
     cdef uint64_t count
     cdef uint32_t i
     cdef int code
@@ -160,6 +206,7 @@ cdef int read_node(Span *s, Arena *arena, Node **out) noexcept nogil:
     node.block.n = left(s)
     node.changed = False
     node.reshaped = False
+    node.keyed = False
     node.layer = 0
     if left(s) < 1:
         return TRUNCATED
@@ -179,7 +226,7 @@ cdef int read_node(Span *s, Arena *arena, Node **out) noexcept nogil:
     if node.entries == NULL:
         return OUT_OF_MEMORY
     for i in range(node.count):
-        code = read_entry(s, NULL if i == 0 else &node.entries[i - 1], &node.entries[i], arena)
+        code = read_entry(s, i == 0, key, &key_length, &node.entries[i])
         if code < 0:
             return code
     if not take_name(s, b"l"):
@@ -191,6 +238,71 @@ cdef int read_node(Span *s, Arena *arena, Node **out) noexcept nogil:
         return TRAILING_BYTES
     out[0] = node
     return OK
+
+
+cdef int unfold_keys(Node *node, Arena *arena) noexcept nogil:
+    cdef Entry *entry
+    cdef const uint8_t *previous = NULL
+    cdef uint8_t *key
+    cdef uint32_t i
+    if node.keyed:
+        return OK
+    for i in range(node.count):
+        entry = &node.entries[i]
+        if entry.shared == 0:
+            entry.key = entry.suffix
+        else:
+            key = <uint8_t *> arena_take(arena, entry.shared + entry.suffix.n)
+            if key == NULL:
+                return OUT_OF_MEMORY
+            memcpy(key, previous, entry.shared)
+            memcpy(key + entry.shared, entry.suffix.p, entry.suffix.n)
+            entry.key.p = key
+            entry.key.n = entry.shared + entry.suffix.n
+        previous = entry.key.p
+    node.keyed = True
+    return OK
+
+
+cdef uint32_t seek(const Node *node, Slice key, bint *found) noexcept nogil:
+    cdef uint32_t low = 0
+    cdef uint32_t high = node.count
+    cdef uint32_t middle
+    cdef size_t common = 0
+    cdef size_t i
+    cdef const Entry *entry
+    cdef int order
+    found[0] = False
+    if node.keyed:
+        while low < high:
+            middle = (low + high) >> 1
+            order = compare(node.entries[middle].key, key)
+            if order == 0:
+                found[0] = True
+                return middle
+            if order < 0:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+    # Compressed keys in order: `common` bytes of `key` are those of the entry before, which is lower.
+    for low in range(node.count):
+        entry = &node.entries[low]
+        if entry.shared > common:
+            continue
+        if entry.shared < common:
+            return low
+        i = 0
+        while i < entry.suffix.n and common < key.n and entry.suffix.p[i] == key.p[common]:
+            i += 1
+            common += 1
+        if i == entry.suffix.n:
+            if common == key.n:
+                found[0] = True
+                return low
+        elif common == key.n or entry.suffix.p[i] > key.p[common]:
+            return low
+    return node.count
 
 
 cdef int load(Tree *tree, Link *link, int layer) noexcept nogil:
@@ -215,7 +327,7 @@ cdef int load(Tree *tree, Link *link, int layer) noexcept nogil:
         # Below the root an empty node must lead on; the root must not.
         return MST_EMPTY
     if layer < 0:
-        layer = key_layer(node.entries[0].key) if node.count else 0
+        layer = key_layer(node.entries[0].suffix) if node.count else 0
     node.layer = layer
     if layer == 0:
         if node.first.cid != NULL:
@@ -240,6 +352,8 @@ cdef int add_leaves(Tree *tree, Node *node, Leaves *out, size_t capacity) noexce
     while True:
         if link.cid != NULL:
             code = load(tree, link, node.layer - 1)
+            if code == OK:
+                code = unfold_keys(link.node, tree.arena)
             if code < 0:
                 return code
             code = add_leaves(tree, link.node, out, capacity)
@@ -307,6 +421,8 @@ cdef int walk_tree(const BlockIndex *index, const uint8_t *root, Arena *arena, L
     link.cid = root
     link.node = NULL
     code = load(&tree, &link, -1)
+    if code == OK:
+        code = unfold_keys(link.node, arena)
     if code == OK:
         code = add_leaves(&tree, link.node, out, capacity)
     at[0] = tree.at
