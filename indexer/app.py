@@ -40,7 +40,7 @@ from indexer.store.ingest import IngestStore
 from indexer.sync.fetch import Fetcher
 from indexer.sync.identity import IdentityResolver, IdentitySettings
 from indexer.sync.pds import PdsClient
-from indexer.sync.refresh import IdentityRefresher
+from indexer.sync.refresh import Finding, IdentityRefresher
 from indexer.sync.resync import ResyncLimits
 
 if TYPE_CHECKING:
@@ -398,7 +398,7 @@ async def run_ingest(settings: Settings) -> None:
         refresher = IdentityRefresher(
             resolver,
             partial(thread.call, store.identities_due),
-            partial(thread.call, store.save_identity),
+            partial(thread.call, partial(save_identity, store, cache)),
         )
         with serving(health, settings.metrics_host, settings.metrics_port) as port:
             log.info("health and metrics", host=settings.metrics_host, port=port)
@@ -503,6 +503,13 @@ def signing_keys(resolver: IdentityResolver) -> KeySource:
         return document.signing_key
 
     return key_of
+
+
+async def save_identity(store: IngestStore, cache: CacheWriter | None, finding: Finding) -> None:
+    """On the asyncio side: keep what a look at an identity found, then tell the API's workers."""
+    await store.save_identity(finding)
+    if cache is not None and finding.is_final:
+        await cache.account_changed(finding.actor)
 
 
 async def run_within(scope: trio.CancelScope, function: Callable[[], Awaitable[None]]) -> None:

@@ -21,6 +21,7 @@ from indexer.api.parameters import parse_parameters
 from indexer.api.router import find_endpoint
 from indexer.api.services import Services
 from indexer.errors import InvalidRequest, StoreError, XrpcError
+from indexer.hydration.rows import Version
 from indexer.hydration.state import Asker
 from indexer.store.reads.spelling import tid_text
 
@@ -148,10 +149,14 @@ class Application:
         call = Call(params, asker, self._services, body)
         # Read first: a revision newer than the answer would make the viewer's PDS believe that the answer shows records
         # that it does not.
-        revision = await self._revision(asker) if endpoint.repo_rev else {}
+        revision = _revision(asker) if endpoint.repo_rev else {}
         if endpoint.rev_of_errors:
             headers.update(revision)
-        value = await endpoint.answer(call)
+        try:
+            value = await endpoint.answer(call)
+        finally:
+            if endpoint.body is not None and asker.viewer:
+                await self._services.database.rows("private_version_raise", asker.viewer)
         headers.update(revision)
         if endpoint.labelers:
             headers["atproto-content-labelers"] = labelers.header()
@@ -193,6 +198,12 @@ class Application:
             if viewer is None:
                 # A token of an account that we have not heard of yet: it follows nobody and nobody it.
                 viewer = UNKNOWN_VIEWER
+        version: Version | None = None
+        if viewer:
+            row = await self._services.database.row("viewer_version", viewer)
+            version = (row["rev"], row["private"]) if row is not None else None
+        elif viewer is None:
+            version = ()
         asker = Asker(
             viewer=viewer,
             did=credentials.viewer,
@@ -200,14 +211,14 @@ class Application:
             redact=labelers.redact,
             include_takedowns=credentials.sees_takedowns,
             skip_viewer_blocks=credentials.is_moderator and credentials.viewer is not None,
+            version=version,
         )
         return asker, labelers
 
-    async def _revision(self, asker: Asker) -> dict[str, str]:
-        if asker.viewer is None:
-            return {}
-        row = await self._services.database.row("repo_rev", asker.viewer)
-        return {} if row is None else {"atproto-repo-rev": tid_text(row["rev"])}
+
+def _revision(asker: Asker) -> dict[str, str]:
+    """The header that tells the viewer's last indexed revision."""
+    return {"atproto-repo-rev": tid_text(asker.version[0])} if asker.version and asker.version[0] else {}
 
 
 #: Stands for a signed-in account that the store does not know: no row can have it.

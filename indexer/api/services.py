@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from indexer.cache.changes import Changes, listen, tell
 from indexer.cache.client import CacheClient
 from indexer.cache.home import HomeTimelines
 from indexer.cache.reader import CacheReader
 from indexer.config import Settings
-from indexer.errors import ConfigError
+from indexer.errors import CacheError, ConfigError
 from indexer.hydration.hydrator import Hydrator
 from indexer.hydration.links import Links
+from indexer.hydration.rows import RowBook
 from indexer.store.reads.database import Database
 from indexer.store.reads.edges import Edges
 from indexer.store.reads.feeds import Feeds
-from indexer.store.reads.keys import KeyBook
+from indexer.store.reads.keys import Key, KeyBook
 from indexer.store.reads.lists import Lists
 from indexer.store.reads.notices import Notices
 from indexer.store.reads.private import Private
@@ -39,6 +42,7 @@ class Services:
     """Reads, by subject. Nothing in here knows HTTP."""
 
     settings: Settings
+    cache: CacheClient | None
     database: Database
     keys: KeyBook
     hydrator: Hydrator
@@ -51,6 +55,12 @@ class Services:
     lists: Lists
     search: Search
     identities: Identities
+
+    async def post_changed(self, post: Key) -> None:
+        """Tell every worker that a post's row changed by what was asked of us, not by a commit."""
+        if self.cache is not None:
+            with suppress(CacheError):  # then no worker is told anything, and none keeps rows
+                await tell(self.cache, Changes(posts=[post]))
 
     async def signing_key(self, did: str) -> bytes | None:
         """The stored signing key of an account, None if it is not known."""
@@ -68,15 +78,20 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
         raise ConfigError("the API needs postgres_url: expected a URL, got none")
     database = await Database.connect(settings.postgres_url, connections=settings.postgres_connections)
     client = CacheClient(settings.redis_url) if settings.cache_enabled and settings.redis_url else None
+    book = RowBook()
+    listener = None
+    if client is not None:
+        listener = asyncio.create_task(listen(client, book.begin, book.hear, book.end))
     try:
         keys = KeyBook(database)
         links = Links(settings.image_cdn_url, settings.video_cdn_url)
         edges = Edges(database, keys)
-        hydrator = Hydrator(database, keys, edges, links, settings.trusted_verifiers)
+        hydrator = Hydrator(database, keys, edges, links, settings.trusted_verifiers, book)
         feeds = Feeds(database, keys)
         reader = None if client is None else CacheReader(client)
         yield Services(
             settings=settings,
+            cache=client,
             database=database,
             keys=keys,
             hydrator=hydrator,
@@ -91,6 +106,9 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
             identities=identities,
         )
     finally:
-        if client is not None:
+        if client is not None and listener is not None:
+            listener.cancel()
+            with suppress(asyncio.CancelledError):
+                await listener
             await client.close()
         await database.close()

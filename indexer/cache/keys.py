@@ -11,6 +11,9 @@ EPOCH = PREFIX + "epoch"
 
 EPOCH_SECONDS = 3
 
+CHANGES = PREFIX + "changes"
+"""Channel: what each commit changed, see changes.py."""
+
 TIMELINE_SECONDS = 7200
 """How long a timeline stays after its last read."""
 

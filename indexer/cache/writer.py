@@ -19,6 +19,7 @@ from typing import Protocol
 import structlog
 
 from indexer.cache import keys
+from indexer.cache.changes import EVERYTHING, Changes, changes_of, tell
 from indexer.cache.client import CacheClient
 from indexer.cache.timelines import Additions, FanOut
 from indexer.errors import CacheError
@@ -108,6 +109,7 @@ class CacheWriter:
     async def apply(self, deltas: Deltas) -> None:
         """Send what one committed transaction changed. Never raises CacheError: a failure ends the epoch instead."""
         if not deltas.complete:
+            await self._tell(EVERYTHING)
             self._lose_epoch(CacheError("what the last commit changed is not known"))
             return
         for change in deltas.changes:
@@ -123,9 +125,21 @@ class CacheWriter:
         if self.status.epoch is None:
             return
         try:
+            await tell(self._client, changes_of(deltas))
             await self._send(self.status.epoch, self._fan_out.take(), deltas)
         except CacheError as error:
             self._lose_epoch(error)
+
+    async def account_changed(self, actor: int) -> None:
+        """Tell of an account that changed outside of a batch: its identity was looked at."""
+        await self._tell(Changes(accounts=[actor]))
+
+    async def _tell(self, changes: Changes) -> None:
+        if self.status.epoch is not None:
+            try:
+                await tell(self._client, changes)
+            except CacheError as error:
+                self._lose_epoch(error)
 
     # --- the epoch -----------------------------------------------------------------------------------------------
 

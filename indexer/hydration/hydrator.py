@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from indexer.hydration.links import Links
+from indexer.hydration.rows import ABSENT, LISTS, RowBook, ViewerRows, actor_subjects, pair_subject
 from indexer.hydration.state import (
     Actor,
     Asker,
@@ -63,12 +64,14 @@ class Hydrator:
         edges: Edges,
         links: Links,
         trusted_verifiers: Sequence[str] = (),
+        book: RowBook | None = None,
     ) -> None:
         self.database = database
         self.keys = keys
         self.links = links
         self.edges = edges
         self._trusted_dids = tuple(trusted_verifiers)
+        self.book = book or RowBook()
 
     def state(self, asker: Asker) -> State:
         return State(asker, self.keys, self.links)
@@ -85,15 +88,29 @@ class Hydrator:
         state = self.state(asker)
         wanted = set(keys)
         if wanted:
-            ordered = list(wanted)
-            rows = await self.database.rows(
-                "posts", [key for key, _ in ordered], [actor for _, actor in ordered], asker.viewer, parents
-            )
-            for row in rows:
-                post = Post(*row)
-                state.posts[post.key] = post
+            await self._read_posts(state, wanted, parents)
         await self._around_posts(state, set(actors), parents)
         return state
+
+    async def _read_posts(self, state: State, wanted: set[Key], parents: bool) -> None:
+        kept = self.book.of(state.viewer, state.asker.version)
+        missing = wanted if kept is None else _add_kept(state, kept, wanted, parents)
+        if not missing:
+            return
+        token = self.book.messages
+        ordered = list(missing)
+        rows = await self.database.rows(
+            "posts", [key for key, _ in ordered], [actor for _, actor in ordered], state.viewer, parents
+        )
+        for row in rows:
+            post = Post(*row)
+            state.posts[post.key] = post
+            if kept is not None:
+                kept.posts.put(post.key, post, token, (post.key,))
+        if kept is not None:
+            # what was asked for and did not come is not there
+            for key in _add_kept(state, kept, wanted, parents):
+                kept.posts.put(key, None, token, (key,))
 
     async def thread(self, asker: Asker, keys: Iterable[Key], *, anchor: Key | None = None) -> State:
         """State for showing posts in a thread: with which of them the thread's author likes.
@@ -276,15 +293,21 @@ class Hydrator:
         wanted = [actor for actor in actors if actor not in state.actors]
         if not wanted:
             return
-        rows = await self.database.rows("actors", wanted, state.viewer)
+        kept = self.book.of(state.viewer, state.asker.version)
+        if kept is not None:
+            wanted = _add_kept_actors(state, kept, wanted)
         negative: set[int] = set()
-        for row in rows:
-            actor = Actor(*row)
-            state.actors[actor.id] = actor
-            self.keys.remember(actor.did, actor.id)
-            for key in (actor.blocking, actor.blocked_by, actor.following, actor.followed_by):
-                if key is not None and key < 0:
-                    negative.add(key)
+        if wanted:
+            token = self.book.messages
+            for row in await self.database.rows("actors", wanted, state.viewer):
+                actor = Actor(*row)
+                state.actors[actor.id] = actor
+                self.keys.remember(actor.did, actor.id)
+                for key in (actor.blocking, actor.blocked_by, actor.following, actor.followed_by):
+                    if key is not None and key < 0:
+                        negative.add(key)
+                if kept is not None:
+                    kept.actors.put(actor.id, actor, token, actor_subjects(state.viewer, actor.id))
         await self.keys.learn_rare(negative)
         if self._trusted_dids:
             await self._read_verifications(state, wanted)
@@ -309,11 +332,24 @@ class Hydrator:
         wanted = [pair for pair in pairs if pair not in state.pair_blocks]
         if not wanted:
             return
+        kept = self.book.of(state.viewer, state.asker.version)
+        if kept is not None:
+            for pair in wanted:
+                found = kept.pairs.get(pair)
+                if found is not None and found is not ABSENT:
+                    state.pair_blocks[pair] = found
+            wanted = [pair for pair in wanted if pair not in state.pair_blocks]
+            if not wanted:
+                return
+        token = self.book.messages
         rows = await self.database.rows(
             "blocks_between", [one for one, _ in wanted], [other for _, other in wanted]
         )
         for row in rows:
-            state.pair_blocks[(row["a"], row["b"])] = (row["direct"], row["lists"])
+            pair = (row["a"], row["b"])
+            state.pair_blocks[pair] = (row["direct"], row["lists"])
+            if kept is not None:
+                kept.pairs.put(pair, state.pair_blocks[pair], token, (pair_subject(*pair), LISTS))
 
     # --- records of other kinds --------------------------------------------------------------------------------------
 
@@ -457,3 +493,49 @@ def gate_lists(gate: dict[str, Any]) -> list[str]:
         and rule.get("$type") == "app.bsky.feed.threadgate#listRule"
         and "list" in rule
     ]
+
+
+def _add_kept(state: State, kept: ViewerRows, wanted: set[Key], parents: bool) -> set[Key]:
+    """Add the kept rows among what posts.sql would give for `wanted`; the keys that have to be read.
+
+    The same walk as that statement's: roots (and parents), their roots, and what any of them quotes, two levels deep.
+    """
+    missing: set[Key] = set()
+
+    def posts(keys: Iterable[Key | None]) -> list[Post]:
+        found = []
+        for key in keys:
+            if key is None:
+                continue
+            post = state.posts.get(key)
+            if post is None:
+                row = kept.posts.get(key)
+                if row is ABSENT:
+                    missing.add(key)
+                    continue
+                if row is None:
+                    continue
+                state.posts[key] = post = row
+            found.append(post)
+        return found
+
+    asked = posts(wanted)
+    above = posts(post.root for post in asked if post.root_key is not None)
+    if parents:
+        above += posts(post.parent for post in asked)
+    posts(post.root for post in above if post.root_key is not None)
+    quoted = posts(post.quote for post in [*asked, *above])
+    posts(post.quote for post in quoted)
+    return missing
+
+
+def _add_kept_actors(state: State, kept: ViewerRows, wanted: list[int]) -> list[int]:
+    """Add the kept rows of accounts; the ids that have to be read."""
+    missing = []
+    for actor in wanted:
+        row = kept.actors.get(actor)
+        if row is ABSENT:
+            missing.append(actor)
+        elif row is not None:
+            state.actors[actor] = row
+    return missing

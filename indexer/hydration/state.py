@@ -305,6 +305,9 @@ class Asker:
     redact: frozenset[str] = frozenset()  # of these, the ones that may take content down
     include_takedowns: bool = False  # operators and the moderation service see what is taken down
     skip_viewer_blocks: bool = False
+    version: tuple[int, ...] | None = (
+        None  # of the viewer's own doings, see rows.py; None: nothing may be kept
+    )
 
 
 @dataclass(slots=True)

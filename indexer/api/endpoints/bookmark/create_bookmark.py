@@ -34,6 +34,7 @@ async def answer(call: Call[Parameters]) -> None:
         raise InvalidRequest("Input/cid must be a cid string")
     post = await bookmarked_post(call, body.uri)
     await call.services.private.bookmark(await call.account(), post, CID.parse(body.cid).digest)
+    await call.services.post_changed(post)
 
 
 ENDPOINT = Endpoint(

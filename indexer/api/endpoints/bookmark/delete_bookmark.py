@@ -17,6 +17,7 @@ class Body(msgspec.Struct):
 async def answer(call: Call[Parameters]) -> None:
     post = await bookmarked_post(call, call.body.uri)
     await call.services.private.unbookmark(await call.account(), post)
+    await call.services.post_changed(post)
 
 
 ENDPOINT = Endpoint(
