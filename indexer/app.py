@@ -380,7 +380,7 @@ async def run_ingest(settings: Settings) -> None:
         open_store(thread, settings) as store,
         open_cache(thread, settings, store) as cache,
         IdentityResolver(IdentitySettings.of(settings)) as resolver,
-        Fetcher(allow_private=settings.allow_private_hosts) as fetcher,
+        Fetcher(allow_private=settings.allow_private_hosts, trusted=settings.upstreams) as fetcher,
     ):
         keys = signing_keys(resolver) if settings.verify == "full" else None
         pipeline = Pipeline(settings, thread, store, keys=keys, cache=cache, health=health)

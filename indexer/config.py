@@ -1,8 +1,9 @@
-"""The settings: one frozen, typed object, and how it comes from defaults, a file, the environment and the command line.
+"""The settings: one frozen, typed object, and how it comes from defaults, a file, the environment and the
+command line.
 
-Each source overrides the one before. Unknown names and bad values are refused with what was expected, what came and
-from where. This module reads the settings file and the environment and nothing else; what a setting does is the
-business of the package that takes it. `indexer config` prints what this module found.
+Each source overrides the one before. Unknown names and bad values are refused with what was expected, what
+came and from where. This module reads the settings file and the environment and nothing else; what a setting
+does is the business of the package that takes it. `indexer config` prints what this module found.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ _NOT_SETTINGS = frozenset({"CONFIG", "SHARED", "DEBUG", "SANITIZE", "COVERAGE", 
 
 @dataclass(frozen=True)
 class Option:
-    """What people are told about a setting. `expected` completes "expected …"; `check` says whether a value is one."""
+    """What people are told about a setting. `expected` completes "expected …"; `check` says whether a value
+    is one.
+    """
 
     group: str
     help: str
@@ -41,7 +44,9 @@ class Option:
 
 
 def default_state_dir() -> str:
-    """Return the usual place: /var/lib/indexer for root, else ~/.local/state/indexer (or below XDG_STATE_HOME)."""
+    """Return the usual place: /var/lib/indexer for root, else ~/.local/state/indexer (or below
+    XDG_STATE_HOME).
+    """
     if os.geteuid() == 0:
         return "/var/lib/indexer"
     return str(Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "indexer")
@@ -202,7 +207,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     allow_private_hosts: Annotated[
         bool,
-        Option("identity", "did:web hosts and handles may lie in private networks (for test networks only)"),
+        Option(
+            "identity",
+            "did:web hosts, PDSes and handles may lie in private networks (for test networks only)",
+        ),
     ] = False
 
     # --- api ---
@@ -312,7 +320,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def effective_service_did(self) -> str:
-        """`service_did`, or did:web of the public address (the port's colon is escaped, did:web specification)."""
+        """`service_did`, or did:web of the public address (the port's colon is escaped, did:web
+        specification).
+        """
         return self.service_did or "did:web:" + quote(urlsplit(self.effective_public_url).netloc, safe=".-")
 
 
@@ -375,8 +385,8 @@ def load(
 ) -> Loaded:
     """Return the settings from defaults < file < environment < command-line options.
 
-    `options` holds text or ready values by setting name; `environment` defaults to the process' own, `file` to what
-    INDEXER_CONFIG names. Raises ConfigError.
+    `options` holds text or ready values by setting name; `environment` defaults to the process' own, `file`
+    to what INDEXER_CONFIG names. Raises ConfigError.
     """
     environment = os.environ if environment is None else environment
     file = file or environment.get(PREFIX + "CONFIG") or None

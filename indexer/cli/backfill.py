@@ -72,7 +72,7 @@ async def import_host(
         asyncio_thread() as thread,
         open_store(thread, settings) as store,
         IdentityResolver(IdentitySettings.of(settings)) as resolver,
-        Fetcher(allow_private=settings.allow_private_hosts) as fetcher,
+        Fetcher(allow_private=settings.allow_private_hosts, trusted=[host, *settings.upstreams]) as fetcher,
     ):
         client = PdsClient(fetcher)
         # No cache is told: without an ingest process no cached entry is trusted.

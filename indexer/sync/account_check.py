@@ -22,7 +22,7 @@ from indexer.sync.policy import (
     effective_status,
 )
 
-DEADLINE = 10.0
+DEADLINE = 3.0
 """Seconds that the events of one batch may take: the batch waits for them."""
 
 

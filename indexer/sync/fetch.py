@@ -66,11 +66,31 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-class _GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connects like anyio's backend, but only to public addresses unless told otherwise."""
+Place = tuple[str, int]
+"""A host, in lower case, and a port."""
 
-    def __init__(self, allow_private: bool) -> None:
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+
+
+def places(urls: Iterable[str]) -> frozenset[Place]:
+    """The hosts and ports of URLs; each name of the loopback stands for all of them."""
+    found: set[Place] = set()
+    for url in urls:
+        parts = urlsplit(url if "://" in url else f"https://{url}")
+        if parts.hostname:
+            port = parts.port or _PORTS.get(parts.scheme, 443)
+            names = _LOOPBACK if parts.hostname in _LOOPBACK else (parts.hostname,)
+            found.update((name, port) for name in names)
+    return frozenset(found)
+
+
+class _GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Connects like anyio's backend, but only to public addresses and trusted places unless told otherwise."""
+
+    def __init__(self, allow_private: bool, trusted: frozenset[Place]) -> None:
         self._allow_private = allow_private
+        self._trusted = trusted
         self._inner = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -86,7 +106,8 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"expected an address of {host}: {error}") from error
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        allowed = [address for address in addresses if self._allow_private or is_public(address)]
+        any_address = self._allow_private or (host.lower(), port) in self._trusted
+        allowed = [address for address in addresses if any_address or is_public(address)]
         if not allowed:
             raise AddressRefused(f"expected a public address of {host}, got {', '.join(addresses)}")
         problem: Exception | None = None
@@ -113,7 +134,8 @@ class Fetcher:
     """A pool of connections for GETs; an async context manager, used on the event loop that entered it.
 
     `allow_private`: connect to any address and over plain http as well (test networks, a directory of our
-    own). `timeout`: seconds for a whole exchange, unless a call says otherwise.
+    own). `timeout`: seconds for a whole exchange, unless a call says otherwise. `trusted`: URLs whose hosts
+    and ports the operator named: they may lie anywhere, whoever else names them.
     """
 
     def __init__(
@@ -123,15 +145,17 @@ class Fetcher:
         timeout: float = 5.0,
         max_connections: int = 64,
         ssl_context: ssl.SSLContext | None = None,
+        trusted: Iterable[str] = (),
     ) -> None:
         self._allow_private = allow_private
+        self._trusted = places(trusted)
         self._timeout = timeout
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl_context or ssl.create_default_context(),
             max_connections=max_connections,
             max_keepalive_connections=max_connections,
             keepalive_expiry=30.0,
-            network_backend=_GuardedBackend(allow_private),
+            network_backend=_GuardedBackend(allow_private, self._trusted),
         )
 
     async def __aenter__(self) -> Self:
@@ -238,7 +262,7 @@ class Fetcher:
             right = False
         if not right or not url.isascii() or any(character <= " " for character in url):
             raise AddressRefused(f"expected an http or https URL, got {url[:200]!r}")
-        if self._allow_private:
+        if self._allow_private or places([url]) & self._trusted:
             return
         if parts.scheme != "https":
             raise AddressRefused(f"expected an https URL, got {url[:200]!r}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from indexer.sync.fetch import AddressRefused, Fetcher, FetchError, is_public
+from indexer.sync.fetch import AddressRefused, Fetcher, FetchError, is_public, places
 from tests.sync.servers import Answer, HttpServer, certificate, http_server
 
 pytestmark = pytest.mark.anyio
@@ -96,6 +96,29 @@ async def test_what_strangers_may_not_send_us_to(url: str) -> None:
     async with Fetcher() as fetcher:
         with pytest.raises(AddressRefused):
             await fetcher.get(url, max_bytes=100)
+
+
+async def test_hosts_that_the_operator_named_may_lie_anywhere(http: HttpServer) -> None:
+    http.routes["/a"] = Answer(b"ours")
+    http.routes["/away"] = Answer(status=302, headers={"Location": "http://10.0.0.1/"})
+    with http_server() as other:
+        async with Fetcher(
+            trusted=[f"ws://127.0.0.1:{http.port}/path", "wss://relay.example.com"]
+        ) as fetcher:
+            assert (await fetcher.get(f"{http.url}/a", max_bytes=100)).body == b"ours"
+            assert (await fetcher.get(f"http://127.0.0.1:{http.port}/a", max_bytes=100)).body == b"ours"
+            for url in (other.url, f"{http.url}/away", f"https://127.0.0.1:{other.port}/"):
+                with pytest.raises(AddressRefused):
+                    await fetcher.get(url, max_bytes=100, redirects=1)
+
+
+def test_places() -> None:
+    loopback = {("localhost", 80), ("127.0.0.1", 80), ("::1", 80)}
+    assert places(["ws://localhost/x"]) == loopback
+    assert places(["relay.example.com", "http://Other.example.com:81"]) == {
+        ("relay.example.com", 443),
+        ("other.example.com", 81),
+    }
 
 
 async def test_a_redirect_into_our_network_is_refused_too(http: HttpServer) -> None:
