@@ -87,7 +87,7 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
         "file", type=Path, help="frames file, plain or zstd: 4-byte big-endian length and frame, repeated"
     )
     parser.add_argument(
-        "--documents",
+        "--docs",
         type=Path,
         metavar="FILE",
         help="DID documents as one JSON object, to verify signatures with",

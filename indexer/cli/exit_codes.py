@@ -29,6 +29,7 @@ MEANINGS = {
 _BY_ERROR: tuple[tuple[type[BaseException], int], ...] = (
     (errors.ConfigError, USAGE),
     (errors.FileFormatError, BAD_DATA),
+    (errors.FrameError, BAD_DATA),
     (errors.SchemaTooNew, FAILURE),
     (errors.StoreError, UNAVAILABLE),
     (errors.CacheError, UNAVAILABLE),
