@@ -28,9 +28,8 @@ cdef class Batch:
     cdef Former *formers
     cdef uint32_t former_count
     cdef PublicKey *keys  # one a frame, for `verify`
-    cdef uint32_t *order  # rows of frames that stand, by n
-    cdef uint32_t *wave_starts
-    cdef uint32_t kept
+    cdef uint32_t *order  # numbers of rows, by wave, group and n
+    cdef uint32_t *starts  # where each wave's groups begin in it
     cdef bint finished
 
     cdef int belong(self, AccountTable accounts) except -1
@@ -43,6 +42,7 @@ cdef class Batch:
     cdef str did_at(self, uint32_t did)
     cdef str path_at(self, uint32_t path)
     cdef int need_finished(self) except -1
-    cdef WaveRows rows_of(self, int wave) except *
+    cdef void sort_rows(self) noexcept nogil
+    cdef WaveRows rows_of(self, int wave, int group) except *
     cdef int remember(self, AccountTable accounts, Account *account) except -1
     cdef void verify_range(self, uint32_t start, uint32_t end) noexcept nogil

@@ -14,6 +14,7 @@ A frame that is no frame ends the batch: `batch.error` is set, and what came bef
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -50,12 +51,22 @@ from indexer._fastpath.tid cimport tid_from_int
 from indexer._fastpath.reasons import reason_text
 from indexer.errors import ConfigError, InvariantBroken
 
-cdef extern from "prefetch.h" nogil:
+cdef extern from "Python.h":
+    PyObject *PyList_GET_ITEM(PyObject *, Py_ssize_t)
+
+cdef extern from "memory.h" nogil:
     void prefetch_span(const void *p, size_t n, size_t most)
 
 cdef enum:
     AHEAD = 2  # frames
     PREFETCHED = 8192  # bytes of a frame
+
+# What the rows of a wave are for: the groups 1 to 5 are the codes of the edges' collections and of posts.
+cdef enum:
+    DELETED = 0
+    OTHERS = 6
+    GROUPS = 7
+    PLACES = 897  # the groups of 128 waves, and one
 
 cdef uint64_t seed = int.from_bytes(os.urandom(8), "little")
 
@@ -218,12 +229,17 @@ def decode(list frames not None, *, bint hashes=True, bint inversion=False, bint
     batch.frames = frames
     batch.g.waves = 1
     batch.g.frames = <Frame *> malloc((count + 1) * sizeof(Frame))
+    batch.g.row_room = <uint32_t> count + 64
+    batch.g.rows = <Row *> malloc(batch.g.row_room * sizeof(Row))
     starts = <const uint8_t **> malloc((count + 1) * sizeof(const uint8_t *))
     sizes = <size_t *> malloc((count + 1) * sizeof(size_t))
     try:
-        if batch.g.frames == NULL or starts == NULL or sizes == NULL:
+        if batch.g.frames == NULL or batch.g.rows == NULL or starts == NULL or sizes == NULL:
             raise MemoryError
         for i in range(count):
+            if i + 4 * AHEAD < count:
+                # The object's head, which holds its size: the list itself is near, what it points to is not.
+                prefetch_span(PyList_GET_ITEM(<PyObject *> frames, i + 4 * AHEAD), 1, 1)
             frame = <bytes?> frames[i]
             starts[i] = <const uint8_t *> PyBytes_AS_STRING(frame)
             sizes[i] = <size_t> PyBytes_GET_SIZE(frame)
@@ -261,7 +277,7 @@ cdef class Batch:
         free(self.formers)
         free(self.keys)
         free(self.order)
-        free(self.wave_starts)
+        free(self.starts)
 
     # --- names -----------------------------------------------------------------------------------------------------
 
@@ -455,18 +471,18 @@ cdef class Batch:
                 frame.status = REFUSED_ACCOUNT
                 continue
             if frame.rev <= account.rev:
-                if frame.rev < account.rev or frame.kind == FRAME_COMMIT or memcmp(account.data, frame.data + 4, 32) != 0:
+                if frame.rev < account.rev or frame.kind == FRAME_COMMIT or memcmp(account.data, frame.data, 32) != 0:
                     frame.status = REPLAYED
                 continue
             if strict and account.state != SYNCHRONIZED:
                 frame.status = HELD
                 continue
             if frame.kind == FRAME_SYNC:
-                connected = not account.has_data or memcmp(account.data, frame.data + 4, 32) == 0
+                connected = not account.has_data or memcmp(account.data, frame.data, 32) == 0
             else:
                 connected = account.rev == 0 or (
                     frame.since == account.rev
-                    and (not account.has_data or frame.prev_data == NULL or memcmp(account.data, frame.prev_data + 4, 32) == 0)
+                    and (not account.has_data or not frame.has_prev_data or memcmp(account.data, frame.prev_data, 32) == 0)
                 )
             frame.desynchronizes = not connected
             self.remember(accounts, account)
@@ -477,7 +493,7 @@ cdef class Batch:
             if not connected:
                 account.state = DESYNCHRONIZED
             account.rev = frame.rev
-            memcpy(account.data, frame.data + 4, 32)
+            memcpy(account.data, frame.data, 32)
             account.has_data = True
 
     def rollback(self, AccountTable accounts not None) -> None:
@@ -498,9 +514,7 @@ cdef class Batch:
 
     def finish(self, AccountTable accounts not None) -> None:
         """Fix the ids of all names and put the rows that stand in order. Errors: InvariantBroken where a name has not been put."""
-        cdef uint32_t i, j, wave
-        cdef Row *row
-        cdef uint32_t counts[MAX_WAVES + 2]
+        cdef uint32_t i
         self.belong(accounts)
         for i in range(self.g.gathered.names.did_count):
             if self.account_of(accounts, i) == NULL:
@@ -509,40 +523,61 @@ cdef class Batch:
         if missing:
             raise InvariantBroken(f"path {missing[0]} was not put into the table")
         free(self.order)
-        free(self.wave_starts)
-        self.order = <uint32_t *> malloc((self.g.row_count + 1) * sizeof(uint32_t))
-        self.wave_starts = <uint32_t *> calloc(self.g.waves + 1, sizeof(uint32_t))
-        if self.order == NULL or self.wave_starts == NULL:
+        free(self.starts)
+        self.order = <uint32_t *> malloc((2 * <size_t> self.g.row_count + 1) * sizeof(uint32_t))
+        self.starts = <uint32_t *> calloc(self.g.waves * GROUPS + 1, sizeof(uint32_t))
+        if self.order == NULL or self.starts == NULL:
             raise MemoryError
-        memset(counts, 0, sizeof(counts))
-        for i in range(self.g.frame_count):
-            if self.g.frames[i].status == 0:
-                for j in range(self.g.frames[i].first_row, self.g.frames[i].first_row + self.g.frames[i].rows):
-                    counts[(self.g.rows[j].n >> WAVE_SHIFT) + 1] += 1
-        for wave in range(self.g.waves):
-            counts[wave + 1] += counts[wave]
-            self.wave_starts[wave + 1] = counts[wave + 1]
-        for i in range(self.g.frame_count):
-            if self.g.frames[i].status == 0:
-                for j in range(self.g.frames[i].first_row, self.g.frames[i].first_row + self.g.frames[i].rows):
-                    row = &self.g.rows[j]
-                    self.order[counts[row.n >> WAVE_SHIFT]] = j
-                    counts[row.n >> WAVE_SHIFT] += 1
+        self.sort_rows()
         self.finished = True
+
+    cdef void sort_rows(self) noexcept nogil:
+        """Put the rows that stand in order: by wave, by what they are for, by n. The update of an edge or post is in two groups."""
+        cdef uint32_t next_place[PLACES]
+        cdef uint32_t i, j, at
+        cdef const Row *row
+        cdef const Frame *frame
+        for i in range(self.g.frame_count):
+            frame = &self.g.frames[i]
+            if frame.status == 0:
+                for j in range(frame.first_row, frame.first_row + frame.rows):
+                    row = &self.g.rows[j]
+                    at = (row.n >> WAVE_SHIFT) * GROUPS
+                    if row.kind > POST or row.action != ACTION_DELETE:
+                        self.starts[at + group_of(row.kind) + 1] += 1
+                    if row.kind <= POST and row.action != ACTION_CREATE:
+                        self.starts[at + DELETED + 1] += 1
+        for at in range(self.g.waves * GROUPS):
+            next_place[at] = self.starts[at]
+            self.starts[at + 1] += self.starts[at]
+        for i in range(self.g.frame_count):
+            frame = &self.g.frames[i]
+            if frame.status == 0:
+                for j in range(frame.first_row, frame.first_row + frame.rows):
+                    row = &self.g.rows[j]
+                    at = (row.n >> WAVE_SHIFT) * GROUPS
+                    if row.kind > POST or row.action != ACTION_DELETE:
+                        self.order[next_place[at + group_of(row.kind)]] = j
+                        next_place[at + group_of(row.kind)] += 1
+                    if row.kind <= POST and row.action != ACTION_CREATE:
+                        self.order[next_place[at + DELETED]] = j
+                        next_place[at + DELETED] += 1
 
     cdef int need_finished(self) except -1:
         if not self.finished:
             raise InvariantBroken("a batch has rows only after finish()")
         return 0
 
-    cdef WaveRows rows_of(self, int wave) except *:
+    cdef WaveRows rows_of(self, int wave, int group) except *:
         cdef WaveRows out
+        cdef uint32_t at
         self.need_finished()
         if not 0 <= wave < <int> self.g.waves:
             raise IndexError(f"wave: expected one below {self.g.waves}, got {wave}")
         out.rows = self.g.rows
-        out.order = self.order + self.wave_starts[wave]
-        out.count = self.wave_starts[wave + 1] - self.wave_starts[wave]
+        at = <uint32_t> (wave * GROUPS + group)
+        out.order = self.order + self.starts[at]
+        out.count = self.starts[at + 1] - self.starts[at]
         out.frames = self.g.frames
         out.dids = self.g.gathered.names.dids
         out.paths = self.g.gathered.names.paths
@@ -555,19 +590,20 @@ cdef class Batch:
 
     def copy_edges(self, int kind, int wave) -> bytes:
         """The COPY body of stage_like (1), stage_repost (2), stage_follow (3) or stage_block (4)."""
-        cdef WaveRows rows = self.rows_of(wave)
+        cdef WaveRows rows
         if not LIKE <= kind <= BLOCK:
             raise ValueError(f"kind: expected 1 to 4, got {kind}")
-        return copy_edges(&rows, kind)
+        rows = self.rows_of(wave, kind)
+        return copy_edges(&rows)
 
     def copy_deletes(self, int wave) -> bytes:
         """The COPY body of stage_delete: deletes and updates of edges and posts."""
-        cdef WaveRows rows = self.rows_of(wave)
+        cdef WaveRows rows = self.rows_of(wave, DELETED)
         return copy_deletes(&rows)
 
     def copy_posts(self, int wave) -> bytes:
         """The COPY body of stage_post."""
-        cdef WaveRows rows = self.rows_of(wave)
+        cdef WaveRows rows = self.rows_of(wave, POST)
         return copy_posts(&rows)
 
     def copy_repos(self) -> bytes:
@@ -601,14 +637,12 @@ cdef class Batch:
 
     def post_relations(self, int wave) -> list[PostRelation]:
         """The posts of a wave that reply, quote or mention."""
-        cdef WaveRows rows = self.rows_of(wave)
+        cdef WaveRows rows = self.rows_of(wave, POST)
         cdef const Row *row
         cdef uint32_t i
         cdef list out = []
         for i in range(rows.count):
             row = &rows.rows[rows.order[i]]
-            if row.kind != POST or row.action == ACTION_DELETE:
-                continue
             if not (row.first.did or row.second.did or row.third.did or row.mentions):
                 continue
             parent_key, parent_actor = name_of(&rows, &row.first)
@@ -629,14 +663,12 @@ cdef class Batch:
 
     def record_ops(self, int wave) -> list[RecordOp]:
         """The operations of a wave on records of every other known collection, deletes included; deletes come first in a commit."""
-        cdef WaveRows rows = self.rows_of(wave)
+        cdef WaveRows rows = self.rows_of(wave, OTHERS)
         cdef const Row *row
         cdef uint32_t i
         cdef list out = []
         for i in range(rows.count):
             row = &rows.rows[rows.order[i]]
-            if row.kind <= POST:
-                continue
             deleted = row.action == ACTION_DELETE
             out.append(RecordOp(
                 row.n, ACTIONS[row.action], row.kind, actor_of(&rows, row.did), key_of(&rows, row.key),
@@ -694,7 +726,7 @@ cdef class Batch:
             if frame.kind == FRAME_SYNC and frame.status in (0, HELD):
                 out.append(Sync(
                     self.did_at(frame.did - 1), self.g.gathered.names.dids[frame.did - 1].id, frame.rev,
-                    PyBytes_FromStringAndSize(<const char *> frame.data + 4, 32), frame.time, frame.seq))
+                    PyBytes_FromStringAndSize(<const char *> frame.data, 32), frame.time, frame.seq))
         return out
 
     @property
@@ -805,6 +837,10 @@ cdef class Batch:
             if self.g.frames[i - 1].time:
                 return self.g.frames[i - 1].time
         return 0
+
+
+cdef inline uint32_t group_of(uint8_t kind) noexcept nogil:
+    return kind if kind <= POST else <uint32_t> OTHERS
 
 
 cdef tuple name_of(const WaveRows *rows, const Reference *to):

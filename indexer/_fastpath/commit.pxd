@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
-from indexer._fastpath.cbor cimport is_text, read_bytes, read_cid, read_cid_or_null, read_int, read_key, read_map, read_text, skip
+from indexer._fastpath.cbor cimport is_text, read_bytes, read_cid, read_cid_or_null, read_int, read_key, read_map, read_text, skip, take_literal
 from indexer._fastpath.reasons cimport COMMIT_SIGNATURE, COMMIT_VERSION, FIELD_MISSING, OK, TOO_LARGE, TRAILING_BYTES
 from indexer._fastpath.sha256 cimport sha256
 from indexer._fastpath.span cimport Slice, Span
@@ -25,6 +25,27 @@ ctypedef struct Commit:
     uint64_t pairs
 
 
+cdef inline bint read_usual_commit(Span *s, Commit *out) noexcept nogil:
+    """A commit as every server writes it today; False, and `s` anywhere, for any other form, right or wrong."""
+    cdef const uint8_t *base = s.p
+    if not (take_literal(s, b"\xa6\x63did", 5) and read_text(s, &out.did) == OK
+            and take_literal(s, b"\x63rev", 4) and read_text(s, &out.rev) == OK):
+        return False
+    out.signed_head = 1
+    out.signature_start = <size_t> (s.p - base)
+    if not take_literal(s, b"\x63sig\x58\x40", 6) or s.end - s.p < 64:
+        return False
+    out.signature = s.p
+    s.p += 64
+    out.signature_end = <size_t> (s.p - base)
+    out.pairs = 6
+    out.prev = NULL
+    return (
+        take_literal(s, b"\x64data", 5) and read_cid(s, &out.data) == OK
+        and take_literal(s, b"\x64prev\xf6\x67version\x03", 15) and s.p == s.end
+    )
+
+
 cdef inline int read_commit(Span *s, Commit *out) noexcept nogil:
     """Read a block that holds a commit and nothing else; `s` covers the block and stops where it is refused."""
     cdef const uint8_t *base = s.p
@@ -35,13 +56,16 @@ cdef inline int read_commit(Span *s, Commit *out) noexcept nogil:
     cdef int code
     out.whole.p = s.p
     out.whole.n = <size_t> (s.end - s.p)
+    if out.whole.n > COMMIT_LONGEST:
+        return TOO_LARGE
+    if read_usual_commit(s, out):
+        return OK
+    s.p = base
     out.did.p = NULL
     out.rev.p = NULL
     out.data = NULL
     out.prev = NULL
     out.signature = NULL
-    if out.whole.n > COMMIT_LONGEST:
-        return TOO_LARGE
     code = read_map(s, &out.pairs)
     if code < 0:
         return code

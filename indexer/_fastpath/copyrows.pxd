@@ -7,7 +7,7 @@ from indexer._fastpath.interning cimport Did, Path
 from indexer._fastpath.rows cimport Row
 
 
-# The rows of one wave in stream order, and what their numbers stand for.
+# Rows of one wave and of one group (batch.pyx) in stream order, and what their numbers stand for.
 ctypedef struct WaveRows:
     const Row *rows
     const uint32_t *order
@@ -20,7 +20,7 @@ ctypedef struct WaveRows:
 ctypedef struct RepositoryRow:
     int64_t actor
     int64_t rev
-    const uint8_t *data  # 36 bytes: the root's CID
+    const uint8_t *data  # digest of the root
 
 
 cdef inline int64_t actor_of(const WaveRows *wave, uint32_t did) noexcept nogil:
@@ -31,7 +31,7 @@ cdef inline int64_t key_of(const WaveRows *wave, int64_t key) noexcept nogil:
     return key if key > 0 else wave.paths[-key - 1].id
 
 
-cdef bytes copy_edges(const WaveRows *wave, int kind)
+cdef bytes copy_edges(const WaveRows *wave)
 cdef bytes copy_deletes(const WaveRows *wave)
 cdef bytes copy_posts(const WaveRows *wave)
 cdef bytes copy_repositories(const RepositoryRow *repositories, uint32_t count)

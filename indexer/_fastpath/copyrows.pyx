@@ -6,12 +6,13 @@ Owns: the order of the staging tables' columns (docs/ARCHITECTURE.md). Bodies ha
 `COPY_HEADER + body + body + COPY_TRAILER` is what the server takes.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from indexer._fastpath.collections cimport BLOCK, FOLLOW, LIKE, POST, REPOST
-from indexer._fastpath.frame cimport ACTION_CREATE, ACTION_DELETE, ACTION_UPDATE
+from indexer._fastpath.collections cimport BLOCK, FOLLOW, LIKE, REPOST
+from indexer._fastpath.frame cimport ACTION_UPDATE
 from indexer._fastpath.interning cimport Reference
 from indexer._fastpath.rows cimport Row
 
@@ -20,6 +21,12 @@ cdef extern from "bigendian.h" nogil:
     uint8_t *put16(uint8_t *p, uint16_t v)
     uint8_t *put32(uint8_t *p, uint32_t v)
     uint8_t *put64(uint8_t *p, uint64_t v)
+
+
+cdef extern from "Python.h":
+    PyObject *PyBytes_FromStringAndSize(const char *, Py_ssize_t)
+    char *PyBytes_AS_STRING(PyObject *)
+    int _PyBytes_Resize(PyObject **, Py_ssize_t)
 
 COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
@@ -104,30 +111,39 @@ cdef uint8_t *put_post(uint8_t *p, const WaveRows *wave, const Row *row) noexcep
     return boolean(p, row.action == ACTION_UPDATE)
 
 
-cdef bytes cut(bytes room, size_t used):
-    return room[:used]
+cdef bytes cut(PyObject *room, size_t used):
+    """The bytes object of what was written of a larger one, whose reference is taken over."""
+    if _PyBytes_Resize(&room, <Py_ssize_t> used) < 0:
+        raise MemoryError
+    out = <bytes> room
+    Py_DECREF(out)
+    return out
 
 
-cdef bytes copy_edges(const WaveRows *wave, int kind):
+cdef PyObject *room_for(size_t n) except NULL:
+    cdef PyObject *room = PyBytes_FromStringAndSize(NULL, <Py_ssize_t> n)
+    if room == NULL:
+        raise MemoryError
+    return room
+
+
+cdef bytes copy_edges(const WaveRows *wave):
     """stage_like, stage_repost, stage_follow or stage_block."""
     cdef size_t most = 0
     cdef uint32_t i
     cdef const Row *row
-    cdef bytes out
+    cdef PyObject *out
     cdef uint8_t *start
     cdef uint8_t *p
     for i in range(wave.count):
         row = &wave.rows[wave.order[i]]
-        if row.kind == kind and row.action != ACTION_DELETE:
-            most += ROW_MOST + (0 if row.canonical else row.record.n)
-    out = PyBytes_FromStringAndSize(NULL, <Py_ssize_t> most)
+        most += ROW_MOST + (0 if row.canonical else row.record.n)
+    out = room_for(most)
     start = <uint8_t *> PyBytes_AS_STRING(out)
     p = start
     with nogil:
         for i in range(wave.count):
-            row = &wave.rows[wave.order[i]]
-            if row.kind == kind and row.action != ACTION_DELETE:
-                p = put_edge(p, wave, row)
+            p = put_edge(p, wave, &wave.rows[wave.order[i]])
     return cut(out, <size_t> (p - start))
 
 
@@ -135,22 +151,17 @@ cdef bytes copy_posts(const WaveRows *wave):
     """stage_post."""
     cdef size_t most = 0
     cdef uint32_t i
-    cdef const Row *row
-    cdef bytes out
+    cdef PyObject *out
     cdef uint8_t *start
     cdef uint8_t *p
     for i in range(wave.count):
-        row = &wave.rows[wave.order[i]]
-        if row.kind == POST and row.action != ACTION_DELETE:
-            most += ROW_MOST + row.record.n
-    out = PyBytes_FromStringAndSize(NULL, <Py_ssize_t> most)
+        most += ROW_MOST + wave.rows[wave.order[i]].record.n
+    out = room_for(most)
     start = <uint8_t *> PyBytes_AS_STRING(out)
     p = start
     with nogil:
         for i in range(wave.count):
-            row = &wave.rows[wave.order[i]]
-            if row.kind == POST and row.action != ACTION_DELETE:
-                p = put_post(p, wave, row)
+            p = put_post(p, wave, &wave.rows[wave.order[i]])
     return cut(out, <size_t> (p - start))
 
 
@@ -158,31 +169,30 @@ cdef bytes copy_deletes(const WaveRows *wave):
     """stage_delete: deletions, and the first half of updates, of edges and posts."""
     cdef uint32_t i
     cdef const Row *row
-    cdef bytes out = PyBytes_FromStringAndSize(NULL, <Py_ssize_t> (<size_t> wave.count * 64))
+    cdef PyObject *out = room_for(<size_t> wave.count * 64)
     cdef uint8_t *start = <uint8_t *> PyBytes_AS_STRING(out)
     cdef uint8_t *p = start
     with nogil:
         for i in range(wave.count):
             row = &wave.rows[wave.order[i]]
-            if row.kind <= POST and row.action != ACTION_CREATE:
-                p = put16(p, 5)
-                p = int4(p, row.n)
-                p = int2(p, row.kind)
-                p = int8(p, key_of(wave, row.key))
-                p = int8(p, actor_of(wave, row.did))
-                p = boolean(p, row.action == ACTION_UPDATE)
+            p = put16(p, 5)
+            p = int4(p, row.n)
+            p = int2(p, row.kind)
+            p = int8(p, key_of(wave, row.key))
+            p = int8(p, actor_of(wave, row.did))
+            p = boolean(p, row.action == ACTION_UPDATE)
     return cut(out, <size_t> (p - start))
 
 
 cdef bytes copy_repositories(const RepositoryRow *repositories, uint32_t count):
     """stage_repo."""
     cdef uint32_t i
-    cdef bytes out = PyBytes_FromStringAndSize(NULL, <Py_ssize_t> (<size_t> count * 64))
+    cdef PyObject *out = room_for(<size_t> count * 64)
     cdef uint8_t *p = <uint8_t *> PyBytes_AS_STRING(out)
     cdef uint8_t *start = p
     for i in range(count):
         p = put16(p, 3)
         p = int8(p, repositories[i].actor)
         p = int8(p, repositories[i].rev)
-        p = bytea(p, repositories[i].data + 4, 32)
+        p = bytea(p, repositories[i].data, 32)
     return cut(out, <size_t> (p - start))

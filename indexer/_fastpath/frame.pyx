@@ -11,7 +11,7 @@ from libc.string cimport memchr
 from indexer._fastpath.arena cimport Arena, arena_take
 from indexer._fastpath.cbor cimport (
     decode_value, is_text, read_array, read_bytes, read_cid, read_cid_or_null, read_int, read_key, read_map,
-    read_text, read_text_or_null, skip,
+    read_text, read_text_or_null, skip, take_literal,
 )
 from indexer._fastpath.reasons cimport (
     BAD_HEADER, BAD_OP, BAD_SEQ, FIELD_MISSING, OK, OUT_OF_MEMORY, TOO_LARGE, TOO_MANY_OPS, TRAILING_BYTES, fail,
@@ -24,7 +24,11 @@ cdef int read_frame_header(Span *s, int *kind) noexcept nogil:
     cdef uint64_t pairs, i
     cdef int64_t op = 0
     cdef Slice key, name
-    cdef int code = read_map(s, &pairs)
+    cdef int code
+    if take_literal(s, b"\xa2\x61t\x67#commit\x62op\x01", 15):
+        kind[0] = FRAME_COMMIT
+        return OK
+    code = read_map(s, &pairs)
     if code < 0:
         return code
     key.p = NULL
@@ -81,9 +85,34 @@ cdef int read_action(Span *s, uint8_t *action) noexcept nogil:
     return OK
 
 
+cdef inline void split_path(Op *op) noexcept nogil:
+    cdef const uint8_t *slash = <const uint8_t *> memchr(op.path.p, b"/", op.path.n)
+    op.collection.p = NULL
+    op.collection.n = 0
+    op.rkey.p = NULL
+    op.rkey.n = 0
+    if slash != NULL and memchr(slash + 1, b"/", <size_t> (op.path.p + op.path.n - slash - 1)) == NULL:
+        op.collection.p = op.path.p
+        op.collection.n = <size_t> (slash - op.path.p)
+        op.rkey.p = slash + 1
+        op.rkey.n = op.path.n - op.collection.n - 1
+
+
+cdef bint read_usual_op(Span *s, Op *op) noexcept nogil:
+    """A create as nearly every operation is one; at anything else `s` stays where it was."""
+    cdef const uint8_t *start = s.p
+    if take_literal(s, b"\xa3\x63cid", 5) and read_cid(s, &op.cid) == OK and take_literal(s, b"\x64path", 5) \
+            and read_text(s, &op.path) == OK and take_literal(s, b"\x66action\x66create", 14):
+        op.action = ACTION_CREATE
+        op.prev = NULL
+        split_path(op)
+        return True
+    s.p = start
+    return False
+
+
 cdef int read_op(Span *s, Op *op) noexcept nogil:
     cdef const uint8_t *start = s.p
-    cdef const uint8_t *slash
     cdef uint64_t pairs, i
     cdef Slice key
     cdef bint has_cid = False
@@ -97,10 +126,6 @@ cdef int read_op(Span *s, Op *op) noexcept nogil:
     op.prev = NULL
     op.path.p = NULL
     op.path.n = 0
-    op.collection.p = NULL
-    op.collection.n = 0
-    op.rkey.p = NULL
-    op.rkey.n = 0
     for i in range(pairs):
         code = read_key(s, &key)
         if code < 0:
@@ -121,12 +146,7 @@ cdef int read_op(Span *s, Op *op) noexcept nogil:
     if op.action == 0 or op.path.p == NULL or not has_cid or (op.cid == NULL) != (op.action == ACTION_DELETE):
         s.p = start
         return BAD_OP
-    slash = <const uint8_t *> memchr(op.path.p, b"/", op.path.n)
-    if slash != NULL and memchr(slash + 1, b"/", <size_t> (op.path.p + op.path.n - slash - 1)) == NULL:
-        op.collection.p = op.path.p
-        op.collection.n = <size_t> (slash - op.path.p)
-        op.rkey.p = slash + 1
-        op.rkey.n = op.path.n - op.collection.n - 1
+    split_path(op)
     return OK
 
 
@@ -143,11 +163,29 @@ cdef int read_ops(Span *s, Arena *arena, CommitFrame *out) noexcept nogil:
     if out.ops == NULL:
         return OUT_OF_MEMORY
     for i in range(count):
+        if read_usual_op(s, &out.ops[i]):
+            continue
         code = read_op(s, &out.ops[i])
         if code < 0:
             return code
     out.op_count = <uint32_t> count
     return OK
+
+
+cdef bint read_usual_body(Span *s, Arena *arena, CommitFrame *out) noexcept nogil:
+    """A body with all fields and no others, as today's servers write it. False, and `s` anywhere, for every other form, right or wrong."""
+    return (
+        take_literal(s, b"\xac\x63ops", 5) and read_ops(s, arena, out) == OK
+        and take_literal(s, b"\x63rev", 4) and read_text(s, &out.rev) == OK
+        and take_literal(s, b"\x63seq", 4) and read_int(s, &out.seq) == OK
+        and take_literal(s, b"\x64repo", 5) and read_text(s, &out.repo) == OK
+        and take_literal(s, b"\x64time", 5) and read_text(s, &out.time) == OK
+        and take_literal(s, b"\x65blobs\x80\x65since", 13) and read_text_or_null(s, &out.since) == OK
+        and take_literal(s, b"\x66blocks", 7) and read_bytes(s, &out.blocks) == OK
+        and take_literal(s, b"\x66commit", 7) and read_cid(s, &out.commit) == OK
+        and take_literal(s, b"\x66rebase\xf4\x66tooBig\xf4\x68prevData", 25) and read_cid_or_null(s, &out.prev_data) == OK
+        and s.p == s.end and out.seq > 0 and out.seq >> 53 == 0 and out.blocks.n <= MAX_BLOCKS_BYTES
+    )
 
 
 cdef int read_commit_body(Span *s, Arena *arena, CommitFrame *out) noexcept nogil:
@@ -156,6 +194,9 @@ cdef int read_commit_body(Span *s, Arena *arena, CommitFrame *out) noexcept nogi
     cdef uint64_t pairs, i
     cdef Slice key
     cdef int code
+    if read_usual_body(s, arena, out):
+        return OK
+    s.p = start
     out.seq = 0
     out.repo.p = NULL
     out.rev.p = NULL

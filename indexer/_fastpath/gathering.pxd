@@ -38,8 +38,10 @@ ctypedef struct Frame:
     Slice commit  # the commit's block
     Slice text  # an identity's handle, an account's status, an error's or info's name
     Slice message
-    const uint8_t *data  # 36 bytes: the tree's root after the commit
-    const uint8_t *prev_data  # 36 bytes or NULL
+    # Copied, since the frame itself has left the processor's caches when they are compared.
+    uint8_t data[32]  # digest of the tree's root after the commit
+    uint8_t prev_data[32]
+    bint has_prev_data
 
 
 ctypedef struct Refused:

@@ -10,7 +10,7 @@ follows the creation of an earlier commit opens the next wave; the deletion of a
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcmp, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from indexer._fastpath.arena cimport arena_free, arena_reset
 from indexer._fastpath.car cimport Block, read_car_header
@@ -34,6 +34,9 @@ from indexer._fastpath.rows cimport (
 from indexer._fastpath.span cimport Slice, Span, span_of, span_of_slice
 from indexer._fastpath.syntax cimport datetime_ms
 from indexer._fastpath.tid cimport tid_to_int
+
+cdef extern from "memory.h" nogil:
+    void clear_struct(void *p, size_t n)
 
 cdef enum:
     FUTURE_MILLISECONDS = 300000  # how far a rev may lie ahead of our clock (sync specification)
@@ -167,7 +170,7 @@ cdef int prove(Gathering *g, const Options *options, Frame *frame, const CommitF
         code = OK if options.without_previous else code
     if code == OK:
         frame.commit = proof.commit.whole
-        frame.data = proof.commit.data
+        memcpy(frame.data, proof.commit.data + 4, 32)
     return code
 
 
@@ -246,14 +249,14 @@ cdef int gather_op(Gathering *g, const Op *op, const Block *block, Author *autho
             return refuse(g, BAD_PATH, op.path, detail)
         return refuse(g, UNKNOWN_KIND, op.path, detail)
     if g.row_count == g.row_room:
-        room = g.row_room * 2 if g.row_room else 1024
+        room = g.row_room * 2
         larger = <Row *> realloc(g.rows, room * sizeof(Row))
         if larger == NULL:
             return OUT_OF_MEMORY
         g.rows = larger
         g.row_room = room
     row = &g.rows[g.row_count]
-    memset(row, 0, sizeof(Row))
+    clear_struct(row, sizeof(Row))
     row.frame = g.frame_count
     row.did = frame.did - 1
     row.action = op.action
@@ -323,7 +326,9 @@ cdef int gather_commit(Gathering *g, const Options *options, Span *s, Frame *fra
     author = author_of(g, number)
     if author == NULL:
         return OUT_OF_MEMORY
-    frame.prev_data = commit.prev_data
+    if commit.prev_data != NULL:
+        frame.has_prev_data = True
+        memcpy(frame.prev_data, commit.prev_data + 4, 32)
     if tid_to_int(commit.rev, &frame.rev) < 0 or frame.rev == 0:
         frame.status = BAD_TID
     elif commit.since.p != NULL and tid_to_int(commit.since, &frame.since) < 0:
@@ -485,7 +490,7 @@ cdef int gather_frame(Gathering *g, const Options *options, const uint8_t *p, si
     cdef Frame *frame = &g.frames[g.frame_count]
     cdef int kind
     cdef int code
-    memset(frame, 0, sizeof(Frame))
+    clear_struct(frame, sizeof(Frame))
     code = read_frame_header(&s, &kind)
     if code == OK:
         frame.kind = <uint8_t> kind
