@@ -143,6 +143,12 @@ def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rate", type=float, help="events a second; 0 is as fast as subscribers read (30; of a file 0)"
     )
+    parser.add_argument(
+        "--no-history",
+        dest="history",
+        action="store_false",
+        help="begin with live traffic, as a relay joined late: for networks of very many accounts",
+    )
     file = parser.add_mutually_exclusive_group()
     file.add_argument(
         "--write", type=Path, metavar="FILE", help="write a stream and its DID documents, and end"
@@ -156,7 +162,7 @@ def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
         "--records-limit", type=int, default=400, help="most records of one written repository (400)"
     )
     parser.add_argument(
-        "--docs", type=Path, metavar="FILE", help="the DID documents of --frames (found beside it)"
+        "--documents", type=Path, metavar="FILE", help="the DID documents of --frames (found beside it)"
     )
     _json_flag(parser)
 

@@ -33,14 +33,13 @@ def serve_network(arguments: argparse.Namespace) -> None:
     """Serve the demonstration's network until SIGTERM or SIGINT, and print where."""
     import trio
 
-    from indexer.simulation.demo import run_demo_network
+    from indexer.simulation.demo import run_demo_network, run_live_network
 
     rate = 30.0 if arguments.rate is None else arguments.rate or None
+    run = run_demo_network if arguments.history else run_live_network
 
     async def start(nursery: trio.Nursery) -> int:
-        running = await nursery.start(
-            run_demo_network, arguments.seed, arguments.accounts, rate, arguments.port
-        )
+        running = await nursery.start(run, arguments.seed, arguments.accounts, rate, arguments.port)
         return int(running.port)
 
     trio.run(_until_stopped, start)
@@ -53,8 +52,8 @@ def serve_frames(arguments: argparse.Namespace) -> None:
     from indexer.simulation.bulk import documents_path
     from indexer.simulation.demo import serve_file
 
-    documents = arguments.docs or documents_path(arguments.frames)
-    for path in (arguments.frames, arguments.docs):
+    documents = arguments.documents or documents_path(arguments.frames)
+    for path in (arguments.frames, arguments.documents):
         if path is not None and not path.is_file():
             raise ConfigError(f"expected a file, got {path}")
     if not documents.is_file():

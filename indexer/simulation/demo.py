@@ -93,17 +93,20 @@ async def produce(network: Network, stream: LiveStream, rate: float | None) -> N
         made = due
 
 
-async def run_network(
-    network: Network,
+async def run_live_network(
+    seed: int = 1,
+    accounts: int = 100_000,
     rate: float | None = None,
     port: int = 0,
     *,
     bind: str = "127.0.0.1",
-    window_bytes: int = 256 << 20,
+    now: Callable[[], int] = wall_clock_us,
     task_status: trio.TaskStatus[RunningNetwork] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve a network as it is and let it live (as `run_demo_network`, without a history)."""
-    stream = LiveStream(window_bytes)
+    """As `run_demo_network`, but without a history: the accounts appear as they begin to act."""
+    network = Network(seed, accounts, start_us=now(), now=now)
+    network.clock.seq = (network.clock.instant_us - DEFAULT_START_US) // 1000
+    stream = LiveStream()
     async with trio.open_nursery() as nursery:
         bound = await nursery.start(serve, NetworkHost(network), stream, port, bind)
         task_status.started(RunningNetwork(network, bound))

@@ -51,10 +51,11 @@ def test_a_stream_is_written_and_served(tmp_path: Path) -> None:
 
 
 def test_the_demo_network_is_served_alone() -> None:
-    with serving("--accounts", "20") as ready:
-        url = f"{ready['url']}/xrpc/com.atproto.sync.listRepos"
-        with urllib.request.urlopen(url) as response:
-            assert len(json.load(response)["repos"]) == 20
+    for arguments, repositories in (((), 20), (("--no-history", "--rate", "0"), 0)):
+        with serving("--accounts", "20", *arguments) as ready:
+            url = f"{ready['url']}/xrpc/com.atproto.sync.listRepos"
+            with urllib.request.urlopen(url) as response:
+                assert len(json.load(response)["repos"]) == repositories
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:

@@ -40,18 +40,18 @@ def test_a_tree_after_any_changes_has_the_root_of_its_contents(
     assert cid_text(b"\x01\x71\x12\x20" + tree.root()) == oracle.root_of(expected)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("operations", [1, 5])
 def test_every_commit_verifies_and_inverts_from_its_own_blocks(seed: int, operations: int) -> None:
     """Multi-operation commits too: neighbours may be changed in the same commit."""
     chooser = random.Random(seed)
     world = World(seed=seed)
-    account = world.account("walker.test", p256=seed % 2 == 1, legacy=seed > 1)
+    account = world.account("walker.test", p256=seed % 2 == 1, legacy=seed == 2)
     document = account.document()
     contents: dict[str, bytes] = {}
     before, since = oracle.root_of({}), ""
     oracle.check_commit(account.apply([]), document)
-    for step in range(250):
+    for step in range(150):
         since = account.rev
         writes: dict[str, Write] = {}
         for _ in range(chooser.randint(1, operations)):

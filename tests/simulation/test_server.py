@@ -14,7 +14,7 @@ import trio
 import trio_websocket
 
 from indexer.simulation.account import World
-from indexer.simulation.demo import RunningNetwork, run_demo_network, run_network, serve_file
+from indexer.simulation.demo import RunningNetwork, run_demo_network, run_live_network, serve_file
 from indexer.simulation.files import FrameFile, read_documents, read_frames, sequence_of, write_documents
 from indexer.simulation.hosts import WorldHost
 from indexer.simulation.network import Network
@@ -184,14 +184,15 @@ async def test_a_subscriber_that_falls_out_of_the_window_is_told() -> None:
 
 
 async def test_full_speed_waits_for_its_subscribers() -> None:
-    network = Network(seed=1, accounts=20)
     with trio.fail_after(30):
-        async with running(run_network, network, None) as running_network:
+        async with running(run_live_network, 1, 20) as running_network:
             await trio.sleep(0.1)
-            assert network.clock.seq == 0
+            network = running_network.network
+            assert network.repos == {}
+            first = network.clock.seq + 1
             async with subscribed(running_network.port, "?cursor=0") as websocket:
                 frames = await take(websocket, 1500)
-            assert [sequence_of(frame) for frame in frames] == list(range(1, 1501))
+            assert [sequence_of(frame) for frame in frames] == list(range(first, first + 1500))
 
 
 async def test_a_file_is_served_as_it_was_written(tmp_path: Path) -> None:
