@@ -13,7 +13,7 @@ from indexer.errors import ProtocolViolation
 from indexer.firehose.handshake import HandshakeStream
 from indexer.firehose.inbox import Inbox
 from indexer.firehose.options import MAX_MESSAGE_BYTES
-from indexer.firehose.sockets import receive_into
+from indexer.firehose.sockets import SocketReader
 from indexer.firehose.tls import TlsStream
 from indexer.firehose.upstream import Upstream
 
@@ -35,6 +35,11 @@ class DeframingStream(HandshakeStream):
         self._inbox = inbox
         self._read_bytes = read_bytes
         self._deframer = Deframer(MAX_MESSAGE_BYTES)
+        self._reader: TlsStream | SocketReader | None = None
+        if isinstance(transport, TlsStream):
+            self._reader = transport
+        elif isinstance(transport, trio.SocketStream):
+            self._reader = SocketReader(transport)
         self._switched = False
         self._unyielded = 0
 
@@ -85,10 +90,8 @@ class DeframingStream(HandshakeStream):
         return self._deframer.take_control()
 
     async def _receive(self, window: memoryview) -> int:
-        if isinstance(self._transport, TlsStream):
-            return await self._transport.receive_into(window)
-        if isinstance(self._transport, trio.SocketStream):
-            return await receive_into(self._transport, window)
+        if self._reader is not None:
+            return await self._reader.receive_into(window)
         data = await self._transport.receive_some(len(window))
         window[: len(data)] = data
         return len(data)
