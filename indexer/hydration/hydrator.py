@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from indexer.hydration.fragments import Fragments
 from indexer.hydration.links import Links
 from indexer.hydration.rows import ABSENT, LISTS, RowBook, ViewerRows, actor_subjects, pair_subject
 from indexer.hydration.state import (
@@ -69,12 +70,13 @@ class Hydrator:
         self.database = database
         self.keys = keys
         self.links = links
+        self.fragments = Fragments()
         self.edges = edges
         self._trusted_dids = tuple(trusted_verifiers)
         self.book = book or RowBook()
 
     def state(self, asker: Asker) -> State:
-        return State(asker, self.keys, self.links)
+        return State(asker, self.keys, self.links, self.fragments)
 
     # --- posts ---------------------------------------------------------------------------------------------------
 

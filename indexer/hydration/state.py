@@ -14,6 +14,7 @@ import msgspec
 import orjson
 
 from indexer.hydration.encoding import record_json
+from indexer.hydration.fragments import Fragments
 from indexer.hydration.links import Links
 from indexer.records.collections import POST
 from indexer.store.reads.edges import Edge
@@ -321,6 +322,7 @@ class State:
     asker: Asker
     spelling: KeyBook
     links: Links
+    fragments: Fragments
     actors: dict[int, Actor] = field(default_factory=dict)
     posts: dict[Key, Post] = field(default_factory=dict)
     records: dict[RecordKey, Record] = field(default_factory=dict)

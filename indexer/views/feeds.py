@@ -97,17 +97,17 @@ def _reply(state: State, post: Post) -> Json | None:
     reference = post.record.value().get("reply")
     if not isinstance(reference, dict):
         return None
-    root = post_or_placeholder(state, post.root, reference["root"]["uri"])
-    parent = post_or_placeholder(state, post.parent, reference["parent"]["uri"])
+    root_uri, parent_uri = reference["root"]["uri"], reference["parent"]["uri"]
+    root, root_shown = post_or_placeholder(state, post.root, root_uri)
+    parent, shown = post_or_placeholder(state, post.parent, parent_uri)
     parent_post = state.posts.get(post.parent) if post.parent is not None else None
-    shown = parent["$type"] == "app.bsky.feed.defs#postView"
     if not state.asker.include_takedowns:
         if shown and third_parties_block(state, post.actor, parent_post.actor if parent_post else post.actor):
             assert parent_post is not None
-            parent = blocked_post(state, parent["uri"], parent_post.actor)
+            parent = blocked_post(state, parent_uri, parent_post.actor)
             shown = False
-        if root["$type"] == "app.bsky.feed.defs#postView" and _blocks_root(state, post, parent_post):
-            root = blocked_post(state, root["uri"], post.root[1])
+        if root_shown and _blocks_root(state, post, parent_post):
+            root = blocked_post(state, root_uri, post.root[1])
     reply: Json = {"root": root, "parent": parent}
     if shown and parent_post is not None and parent_post.parent_actor is not None:
         author = profile_basic(state, parent_post.parent_actor)

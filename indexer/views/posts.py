@@ -1,6 +1,11 @@
-"""Posts: postView, and the placeholders that stand for posts that are not shown."""
+"""Posts: postView, and the placeholders that stand for posts that are not shown.
+
+What of a post is the same for every viewer is encoded once and kept; a view is put together from such fragments.
+"""
 
 from __future__ import annotations
+
+import orjson
 
 from indexer.hydration.encoding import iso
 from indexer.hydration.state import Json, Key, Post, State
@@ -12,55 +17,107 @@ from indexer.views.profiles import blocked_author, profile_basic
 from indexer.views.profiles_detailed import pinned_post
 from indexer.views.rules import label_redacts, viewer_blocks
 
-_EMBED_DEPTH = 2
+#: What a viewer has to do with most posts.
+_NOTHING = b',"viewer":{"bookmarked":false,"threadMuted":false,"embeddingDisabled":false}'
 
 
-def post_view(state: State, key: Key, depth: int = 0) -> Json | None:
+def post_view(state: State, key: Key, *, likers: Json | None = None) -> orjson.Fragment | None:
     """app.bsky.feed.defs#postView; None where the post or its author cannot be shown.
 
-    `depth`: how many posts this one is embedded in; embeds are shown two levels deep.
+    `likers`: those of the viewer's follows who like it (knownLikers), where they are to be shown.
     """
-    if depth == 0 and ("post", key) in state.made:
-        made: Json | None = state.made[("post", key)]
-        return made
+    body = _body(state, key) if likers is None else _made(state, key, likers)
+    return None if body is None else orjson.Fragment(b"{" + body + b"}")
+
+
+def is_shown(state: State, key: Key) -> bool:
+    """Whether a post and its author can be shown."""
+    return _body(state, key) is not None
+
+
+def _body(state: State, key: Key) -> bytes | None:
+    """The members of the post's view as JSON; made once per request."""
+    made = state.made
+    if key in made:
+        body: bytes | None = made[key]
+        return body
+    made[key] = body = _made(state, key, None)
+    return body
+
+
+def _made(state: State, key: Key, likers: Json | None) -> bytes | None:
     post = state.posts.get(key)
     author = profile_basic(state, key[1])
-    view = None
-    if post is not None and author is not None:
-        uri = state.post_uri(key)
-        if state.asker.include_takedowns or not label_redacts(state, uri):
-            view = _post(state, post, uri, author, depth)
-    if depth == 0:
-        state.made[("post", key)] = view
-    return view
-
-
-def _post(state: State, post: Post, uri: str, author: Json, depth: int) -> Json:
-    view: Json = {"uri": uri, "cid": post.cid, "author": author, "record": post.record.json()}
-    if post.has_embed and depth < _EMBED_DEPTH:
-        embed = embed_view(state, post, depth + 1, embedded_post)
+    if post is None or author is None:
+        return None
+    uri = state.post_uri(key)
+    if not state.asker.include_takedowns and label_redacts(state, uri):
+        return None
+    head, own_labels = _common(state, post, uri)
+    parts = [head, b',"author":', orjson.dumps(author)]
+    if post.embeds_record:
+        embed = embed_view(state, post, 1, embedded_post)
         if embed is not None:
-            view["embed"] = embed
-    view["bookmarkCount"] = post.bookmarks
-    view["replyCount"] = post.replies
-    view["repostCount"] = post.reposts
-    view["likeCount"] = post.likes
-    view["quoteCount"] = post.quotes
-    view["indexedAt"] = iso(post.sort_at)
-    if state.viewer is not None and depth == 0:
-        view["viewer"] = _viewer(state, post, uri)
-    labels = labels_of(state, uri)
-    if post.may_label_itself:
-        labels += self_labels(uri, author["did"], view["cid"], post.record.value())
-    view["labels"] = labels
-    if post.parent_key is None and depth == 0:
+            parts += (b',"embed":', orjson.dumps(embed))
+    parts.append(
+        b',"bookmarkCount":%d,"replyCount":%d,"repostCount":%d,"likeCount":%d,"quoteCount":%d'
+        % (post.bookmarks, post.replies, post.reposts, post.likes, post.quotes)
+    )
+    if state.viewer is not None:
+        viewer = _viewer(state, post, uri)
+        if likers is not None:
+            viewer = {**(viewer or _nothing()), "knownLikers": likers}
+        parts.append(_NOTHING if viewer is None else b',"viewer":' + orjson.dumps(viewer))
+    parts += (b',"labels":', _labels(state, uri, own_labels))
+    if post.parent_key is None and post.threadgate is not None:
         gate = threadgate_view(state, post.key)
         if gate is not None:
-            view["threadgate"] = gate
-    return view
+            parts += (b',"threadgate":', orjson.dumps(gate))
+    return b"".join(parts)
 
 
-def _viewer(state: State, post: Post, uri: str) -> Json:
+def _common(state: State, post: Post, uri: str) -> tuple[bytes, ...]:
+    """(members that every viewer sees, labels by the author), as JSON, kept from one request to the next."""
+    key = (post.rkey, post.actor, post.cid_digest, post.sort_at)
+    parts = state.fragments.get(key)
+    if parts is None:
+        cid = post.cid
+        view: Json = {"uri": uri, "cid": cid, "record": post.record.json()}
+        if post.has_embed and not post.embeds_record:
+            embed = embed_view(state, post, 1, embedded_post)
+            if embed is not None:
+                view["embed"] = embed
+        view["indexedAt"] = iso(post.sort_at)
+        labels = []
+        if post.may_label_itself:
+            labels = self_labels(uri, state.did(post.actor), cid, post.record.value())
+        parts = (orjson.dumps(view)[1:-1], orjson.dumps(labels))
+        state.fragments.put(key, parts)
+    return parts
+
+
+def _labels(state: State, uri: str, own: bytes) -> bytes:
+    others = labels_of(state, uri)
+    return own if not others else orjson.dumps(others + orjson.loads(own))
+
+
+def _nothing() -> Json:
+    return {"bookmarked": False, "threadMuted": False, "embeddingDisabled": False}
+
+
+def _viewer(state: State, post: Post, uri: str) -> Json | None:
+    """The viewer's standing to a post; None for the usual one, _NOTHING."""
+    disabled = reply_disabled(state, post)
+    closed = embedding_disabled(state, post)
+    usual = not (post.viewer_bookmarked or post.viewer_thread_muted or closed)
+    if (
+        usual
+        and disabled is None
+        and post.viewer_repost is None
+        and post.viewer_like is None
+        and state.viewer != post.actor
+    ):
+        return None
     viewer: Json = {}
     if post.viewer_repost is not None:
         viewer["repost"] = f"at://{state.asker.did}/{state.spelling.path(REPOST, post.viewer_repost)}"
@@ -68,10 +125,9 @@ def _viewer(state: State, post: Post, uri: str) -> Json:
         viewer["like"] = f"at://{state.asker.did}/{state.spelling.path(LIKE, post.viewer_like)}"
     viewer["bookmarked"] = post.viewer_bookmarked
     viewer["threadMuted"] = post.viewer_thread_muted
-    disabled = reply_disabled(state, post)
     if disabled is not None:
         viewer["replyDisabled"] = disabled
-    viewer["embeddingDisabled"] = embedding_disabled(state, post)
+    viewer["embeddingDisabled"] = closed
     if state.viewer == post.actor:
         profile = state.actors[post.actor].profile
         pinned = pinned_post(profile.value()) if profile is not None else None
@@ -81,25 +137,31 @@ def _viewer(state: State, post: Post, uri: str) -> Json:
 
 
 def embedded_post(state: State, key: Key, depth: int) -> Json | None:
-    """app.bsky.embed.record#viewRecord of a post that another embeds."""
-    view = post_view(state, key, depth)
-    if view is None:
+    """app.bsky.embed.record#viewRecord of a post that another embeds; embeds are shown two levels deep."""
+    post = state.posts.get(key)
+    author = profile_basic(state, key[1])
+    if post is None or author is None:
         return None
+    uri = state.post_uri(key)
+    if not state.asker.include_takedowns and label_redacts(state, uri):
+        return None
+    _, own_labels = _common(state, post, uri)
     embedded: Json = {
         "$type": "app.bsky.embed.record#viewRecord",
-        "uri": view["uri"],
-        "cid": view["cid"],
-        "author": view["author"],
-        "value": view["record"],
-        "labels": view["labels"],
-        "likeCount": view["likeCount"],
-        "replyCount": view["replyCount"],
-        "repostCount": view["repostCount"],
-        "quoteCount": view["quoteCount"],
-        "indexedAt": view["indexedAt"],
+        "uri": uri,
+        "cid": post.cid,
+        "author": author,
+        "value": post.record.json(),
+        "labels": orjson.Fragment(_labels(state, uri, own_labels)),
+        "likeCount": post.likes,
+        "replyCount": post.replies,
+        "repostCount": post.reposts,
+        "quoteCount": post.quotes,
+        "indexedAt": iso(post.sort_at),
     }
     if depth <= 1:
-        embedded["embeds"] = [view["embed"]] if "embed" in view else []
+        embed = embed_view(state, post, depth + 1, embedded_post) if post.has_embed else None
+        embedded["embeds"] = [embed] if embed is not None else []
     return embedded
 
 
@@ -119,11 +181,11 @@ def blocked_post(state: State, uri: str, actor: int) -> Json:
     }
 
 
-def post_or_placeholder(state: State, key: Key | None, uri: str) -> Json:
-    """The post as a member of a union, or the placeholder that tells why it is not shown."""
-    view = post_view(state, key) if key is not None else None
-    if key is None or view is None:
-        return not_found_post(uri)
+def post_or_placeholder(state: State, key: Key | None, uri: str) -> tuple[Json | orjson.Fragment, bool]:
+    """The post as a member of a union or the placeholder that tells why it is not shown; and whether it is shown."""
+    body = _body(state, key) if key is not None else None
+    if key is None or body is None:
+        return not_found_post(uri), False
     if viewer_blocks(state, key[1]):
-        return blocked_post(state, uri, key[1])
-    return {"$type": "app.bsky.feed.defs#postView", **view}
+        return blocked_post(state, uri, key[1]), False
+    return orjson.Fragment(b'{"$type":"app.bsky.feed.defs#postView",' + body + b"}"), True

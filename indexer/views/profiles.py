@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import orjson
+
 from indexer.hydration.encoding import cid_text, iso, record_json
 from indexer.hydration.state import Actor, Json, State, Stored
 from indexer.records.collections import BLOCK, FOLLOW, VERIFICATION
@@ -14,26 +16,63 @@ from indexer.views.lists_basic import list_basic
 from indexer.views.rules import known_actor, moderation_list
 
 INVALID_HANDLE = "handle.invalid"
+_NO_RELATION: Json = {
+    "muted": False,
+    "mutedOnlyReposts": False,
+    "mutedOnlyQuoteposts": False,
+    "blockedBy": False,
+}
+
 _MINUTE = 60_000
 _STATUS_MINIMUM = 5 * _MINUTE
 _STATUS_MAXIMUM = 240 * _MINUTE
 
 
-def profile_basic(state: State, actor: int) -> Json | None:
+def profile_basic(state: State, actor: int) -> orjson.Fragment | None:
     """app.bsky.actor.defs#profileViewBasic; None for an account that cannot be shown."""
     found = known_actor(state, actor)
-    return None if found is None else made_basic(state, found)
+    if found is None:
+        return None
+    made: orjson.Fragment | None = state.made.get(("basic", actor))
+    if made is None:
+        made = state.made[("basic", actor)] = orjson.Fragment(_basic_json(state, found))
+    return made
 
 
 def made_basic(state: State, found: Actor) -> Json:
-    """The basic view of an account that the caller has decided to show, made once per request."""
-    made: Json | None = state.made.get(("basic", found.id))
-    if made is None:
-        made = state.made[("basic", found.id)] = _basic(state, found)
-    return dict(made)
+    """The basic view of an account that the caller has decided to show, for others to be built on."""
+    view = _common(state, found)
+    viewer = profile_viewer(state, found)
+    if viewer is not None:
+        view["viewer"] = viewer
+    return view
 
 
-def _basic(state: State, found: Actor) -> Json:
+def _basic_json(state: State, found: Actor) -> bytes:
+    """The basic view as JSON: what all viewers see of an account is encoded once, not once per request."""
+    viewer = profile_viewer(state, found)
+    ending = b"}" if viewer is None else b',"viewer":' + orjson.dumps(viewer) + b"}"
+    verified = found.id in state.verifications or found.id in state.trusted_verifiers
+    if found.status_record is not None or state.labels or verified:
+        # These change with time, with who asks for labels, and with what others say.
+        return orjson.dumps(_common(state, found))[:-1] + ending
+    key = (
+        found.id,
+        found.handle,
+        found.profile_cid,
+        found.is_labeler,
+        found.notification_declaration,
+        found.chat_declaration,
+    )
+    parts = state.fragments.get(key)
+    if parts is None:
+        parts = (orjson.dumps(_common(state, found))[:-1],)
+        state.fragments.put(key, parts)
+    return parts[0] + ending
+
+
+def _common(state: State, found: Actor) -> Json:
+    """What of the basic view does not depend on the viewer."""
     record = found.profile.value() if found.profile is not None else {}
     view: Json = {"did": found.did, "handle": found.handle or INVALID_HANDLE}
     for name in ("displayName", "pronouns"):
@@ -46,14 +85,7 @@ def _basic(state: State, found: Actor) -> Json:
         associated["labeler"] = True
     add_declarations(found, associated)
     view["associated"] = associated
-    viewer = profile_viewer(state, found)
-    if viewer is not None:
-        view["viewer"] = viewer
-    uri = f"at://{found.did}/app.bsky.actor.profile/self"
-    labels = labels_of(state, found.did) + labels_of(state, uri)
-    if "labels" in record and found.profile_cid is not None:
-        labels += self_labels(uri, found.did, cid_text(found.profile_cid), record)
-    view["labels"] = labels
+    view["labels"] = account_labels(state, found)
     if found.profile_created_at is not None:
         view["createdAt"] = iso(found.profile_created_at)
     verification = verification_state(state, found)
@@ -63,6 +95,15 @@ def _basic(state: State, found: Actor) -> Json:
     if status is not None:
         view["status"] = status
     return view
+
+
+def account_labels(state: State, found: Actor) -> list[Json]:
+    """Labels on an account and its profile, those by itself included."""
+    uri = f"at://{found.did}/app.bsky.actor.profile/self"
+    labels = labels_of(state, found.did) + labels_of(state, uri)
+    if found.profile is not None and found.profile_cid is not None and b"#selfLabels" in found.profile.record:
+        labels += self_labels(uri, found.did, cid_text(found.profile_cid), found.profile.value())
+    return labels
 
 
 def add_declarations(found: Actor, associated: Json) -> None:
@@ -108,7 +149,7 @@ def profile_viewer(state: State, found: Actor) -> Json | None:
     if state.viewer is None:
         return None
     if not found.related:
-        return {"muted": False, "mutedOnlyReposts": False, "mutedOnlyQuoteposts": False, "blockedBy": False}
+        return dict(_NO_RELATION)
     muting = moderation_list(state, found.muted_by_lists)
     blocking = moderation_list(state, found.blocking_by_lists)
     blocked_by = found.blocked_by is not None or moderation_list(state, found.blocked_by_lists) is not None

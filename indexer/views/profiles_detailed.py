@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import orjson
+
 from indexer.hydration.state import Json, Key, State
 from indexer.views.packs import starter_pack_basic
 from indexer.views.profiles import add_declarations, made_profile, profile_basic
@@ -85,7 +87,7 @@ def known_likers(state: State, post: Key) -> Json | None:
     return {"count": known[0], "actors": known_subjects(state, post[1], known[1])}
 
 
-def known_subjects(state: State, actor: int, known: list[int]) -> list[Json]:
+def known_subjects(state: State, actor: int, known: list[int]) -> list[orjson.Fragment]:
     """Accounts that the viewer follows beside another account's, less whom a block hides."""
     shown = []
     for other in known:

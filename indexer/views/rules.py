@@ -73,6 +73,8 @@ def viewer_sees_needs_review(state: State, actor: int, uri: str) -> bool:
 
 def moderation_list(state: State, flat: list[int] | None) -> Record | None:
     """The first of these lists that still exists, is a moderation list and belongs to an account in good standing."""
+    if not flat:
+        return None
     for key in list_keys(flat):
         found = state.records.get((LIST, *key))
         if found is not None and is_moderation_list(found) and known_actor(state, key[1]) is not None:

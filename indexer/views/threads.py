@@ -16,7 +16,7 @@ def thread_view(state: State, anchor: Key, replies: list[Key], height: int, dept
     if post is None or view is None:
         return None
     if viewer_blocks(state, post.actor):
-        return blocked_post(state, view["uri"], post.actor)
+        return blocked_post(state, state.post_uri(post.key), post.actor)
     thread: Json = {"$type": "app.bsky.feed.defs#threadViewPost", "post": view}
     if not post.flags & VIOLATES_THREADGATE:
         parent = _parent(state, post, post.root, height)
@@ -89,8 +89,8 @@ def _reply(state: State, key: Key, root: Key, children: dict[Key, list[Key]], de
     if not may_reply_show(state, post) or post is None or view is None or post.root != root:
         return None
     if viewer_blocks(state, post.actor):
-        return blocked_post(state, view["uri"], post.actor)
-    if not viewer_sees_needs_review(state, post.actor, view["uri"]):
+        return blocked_post(state, state.post_uri(post.key), post.actor)
+    if not viewer_sees_needs_review(state, post.actor, state.post_uri(key)):
         return None
     thread: Json = {"$type": "app.bsky.feed.defs#threadViewPost", "post": view}
     if depth > 1:

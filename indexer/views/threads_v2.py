@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from functools import cmp_to_key
 from typing import Final
 
+import orjson
+
 from indexer.hydration.state import Json, Key, Post, State
 from indexer.records.post_flags import VIOLATES_THREADGATE
 from indexer.views.gates import hidden_by_gate
 from indexer.views.posts import post_view
-from indexer.views.profiles import blocked_author
+from indexer.views.profiles import account_labels, blocked_author
 from indexer.views.profiles_detailed import known_likers
 from indexer.views.rules import (
     third_parties_block,
@@ -53,6 +55,9 @@ class Node:
     author: int = 0
     hidden: bool = False
     op_like: bool = False
+    sort_at: int = 0
+    likes: int = 0
+    followed: bool = False
     parent: Node | None = None
     replies: list[Node] = field(default_factory=list)
 
@@ -62,11 +67,6 @@ class Node:
         value: Json = self.item["value"]
         return value
 
-    @property
-    def post(self) -> Json:
-        post: Json = self.value["post"]
-        return post
-
 
 def thread_v2(state: State, anchor: Key, uri: str, replies: list[Key], options: Options) -> Json:
     """{thread, hasOtherReplies} around an anchor; what cannot be shown stands as an item that says why."""
@@ -75,18 +75,19 @@ def thread_v2(state: State, anchor: Key, uri: str, replies: list[Key], options: 
     if post is None or view is None:
         return {"hasOtherReplies": False, "thread": [_item(uri, 0, {"$type": _DEFS + "threadItemNotFound"})]}
     if viewer_blocks(state, post.actor):
-        return {"hasOtherReplies": False, "thread": [_blocked(state, view["uri"], 0, post.actor)]}
+        return {"hasOtherReplies": False, "thread": [_blocked(state, state.post_uri(anchor), 0, post.actor)]}
     builder = _Builder(state, options, post.root, children_of(state, anchor, replies))
     gated = bool(post.flags & VIOLATES_THREADGATE)
     parent, parent_is_op = (None, False) if gated else builder.parent(post, -1)
     is_op = post.actor == post.root[1] and (parent_is_op if parent is not None else True)
-    if _needs_account(state, view):
-        node = _no_account(view["uri"], 0)
+    if _needs_account(state, post.actor):
+        node = _no_account(state.post_uri(anchor), 0)
         node.parent = parent
         return {"hasOtherReplies": False, "thread": list(_flatten(node))}
     likers = known_likers(state, anchor)
-    if likers is not None and "viewer" in view:
-        view = {**view, "viewer": {**view["viewer"], "knownLikers": likers}}
+    if likers is not None:
+        view = post_view(state, anchor, likers=likers)
+    assert view is not None
     node = builder.node(post, view, 0, is_op, allowance=None)
     node.parent = parent
     if not gated:
@@ -140,7 +141,7 @@ class _Builder:
             return Node(_blocked(state, uri, depth, post.actor), depth), False
         above, above_is_op = self.parent(post, depth - 1)
         is_op = post.actor == self.root[1] and (above_is_op if above is not None else True)
-        if _needs_account(state, view):
+        if _needs_account(state, post.actor):
             node = _no_account(uri, depth)
         else:
             more = post.parent is not None and above is None
@@ -159,7 +160,7 @@ class _Builder:
             if shown is None:
                 continue
             post, view = shown
-            if self._is_other(post, view)[0]:
+            if self._is_other(post)[0]:
                 self.has_other = self.has_other or depth == 1
                 continue
             is_op = above_is_op and post.actor == self.root[1]
@@ -176,7 +177,7 @@ class _Builder:
             if shown is None:
                 continue
             post, view = shown
-            other, by_gate, muted = self._is_other(post, view)
+            other, by_gate, muted = self._is_other(post)
             if not other:
                 continue
             node = self.node(post, view, 1, False, allowance=None)
@@ -185,20 +186,24 @@ class _Builder:
             nodes.append(node)
         return nodes
 
-    def _reply(self, key: Key) -> tuple[Post, Json] | None:
+    def _reply(self, key: Key) -> tuple[Post, orjson.Fragment] | None:
         state = self.state
         post = state.posts.get(key)
         view = post_view(state, key)
         if post is None or view is None or not may_reply_show(state, post) or post.root != self.root:
             return None
-        if viewer_blocks(state, post.actor) or not viewer_sees_needs_review(state, post.actor, view["uri"]):
+        if viewer_blocks(state, post.actor) or _needs_account(state, post.actor):
             return None
-        return None if _needs_account(state, view) else (post, view)
+        return (post, view) if viewer_sees_needs_review(state, post.actor, state.post_uri(key)) else None
 
-    def _is_other(self, post: Post, view: Json) -> tuple[bool, bool, bool]:
+    def _follows(self, actor: int) -> bool:
+        found = self.state.actors.get(actor)
+        return found is not None and found.following is not None and not viewer_blocks(self.state, actor)
+
+    def _is_other(self, post: Post) -> tuple[bool, bool, bool]:
         """Whether a reply stands aside, and whether because of the gate, and because of a mute."""
         own = self.state.viewer == post.actor
-        by_gate = not own and hidden_by_gate(self.state, self.root, view["uri"])
+        by_gate = not own and hidden_by_gate(self.state, self.root, self.state.post_uri(post.key))
         muted = viewer_mutes(self.state, post.actor)
         pin = post.record.value().get("text", "").strip() == _PUSHPIN
         return by_gate or muted or pin, by_gate, muted
@@ -206,7 +211,7 @@ class _Builder:
     def node(
         self,
         post: Post,
-        view: Json,
+        view: orjson.Fragment,
         depth: int,
         is_op: bool,
         *,
@@ -214,7 +219,7 @@ class _Builder:
         more_parents: bool = False,
     ) -> Node:
         """The node of a post. `allowance`: how many of its replies will be shown (None: all)."""
-        more = 0 if allowance is None else max(view["replyCount"] - allowance, 0)
+        more = 0 if allowance is None else max(post.replies - allowance, 0)
         value = {
             "$type": _DEFS + "threadItemPost",
             "post": view,
@@ -225,10 +230,13 @@ class _Builder:
             "mutedByViewer": False,
         }
         return Node(
-            _item(view["uri"], depth, value),
+            _item(self.state.post_uri(post.key), depth, value),
             depth,
             key=post.key,
             author=post.actor,
+            sort_at=post.sort_at,
+            likes=post.likes,
+            followed=self._follows(post.actor),
             op_like=post.key in self.state.root_likes,
         )
 
@@ -256,12 +264,12 @@ class _Builder:
         yield -1, lambda node: node.key in self.options.op_thread
         yield -1, lambda node: node.author == self.root[1]
         yield -1, lambda node: node.author == self.state.viewer
-        yield -1, lambda node: not node.hidden and "following" in node.post["author"].get("viewer", ())
+        yield -1, lambda node: not node.hidden and node.followed
         yield 1, lambda node: node.hidden and bool(node.value["mutedByViewer"])
         yield 1, lambda node: node.hidden and bool(node.value["hiddenByThreadgate"])
 
     def _by_sort(self, one: Node, other: Node) -> int:
-        first, second = one.post["indexedAt"], other.post["indexedAt"]
+        first, second = one.sort_at, other.sort_at
         if not one.hidden and not other.hidden:
             if self.options.sort == "oldest":
                 return int(first > second) - int(first < second)
@@ -273,7 +281,7 @@ class _Builder:
 
 
 def _top_value(node: Node) -> float:
-    return math.log(3 + node.post["likeCount"]) * (1.45 if node.op_like else 1.0)
+    return math.log(3 + node.likes) * (1.45 if node.op_like else 1.0)
 
 
 def _flatten(node: Node) -> Iterator[Json]:
@@ -312,8 +320,8 @@ def _no_account(uri: str, depth: int) -> Node:
     return Node(_item(uri, depth, {"$type": _DEFS + "threadItemNoUnauthenticated"}), depth)
 
 
-def _needs_account(state: State, view: Json) -> bool:
+def _needs_account(state: State, actor: int) -> bool:
     """Whether the author lets only signed-in people read."""
     if state.viewer is not None:
         return False
-    return any(label["val"] == "!no-unauthenticated" for label in view["author"]["labels"])
+    return any(label["val"] == "!no-unauthenticated" for label in account_labels(state, state.actors[actor]))

@@ -37,6 +37,20 @@ def statements() -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
+# Every question is a handful of index probes. Planned once and for all, it never meets a plan that stale statistics or
+# a large array make look cheaper, and planning (a millisecond for the larger ones) is not paid per request.
+_SETTINGS = {
+    "application_name": "indexer api",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
+}
+
+
+async def _keep_as_it_is(connection: object) -> None:
+    """Given back to the pool, a connection needs no reset (a round trip): no statement changes its session."""
+
+
 class Database:
     """The pool of one API worker. Every method raises StoreError when Postgres cannot be reached."""
 
@@ -57,7 +71,8 @@ class Database:
                 reset=_nothing_to_reset,
                 # Every question here is a handful of index probes: a parallel or hash plan chosen from stale
                 # statistics is the only way for one to become slow, and JIT never pays for itself.
-                server_settings={"jit": "off", "max_parallel_workers_per_gather": "0"},
+                server_settings=_SETTINGS,
+                reset=_keep_as_it_is,
             )
         except (OSError, asyncpg.PostgresError, TimeoutError) as error:
             raise StoreError(f"Postgres cannot be reached for reading: {error}") from error

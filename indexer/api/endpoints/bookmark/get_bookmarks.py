@@ -45,7 +45,7 @@ def present(call: Call[Paged], found: Skeleton, state: State) -> Json:
             {
                 "createdAt": iso(bookmark.created_at),
                 "subject": {"uri": uri, "cid": bookmark.cid},
-                "item": post_or_placeholder(state, bookmark.post, uri),
+                "item": post_or_placeholder(state, bookmark.post, uri)[0],
             }
         )
     answer: Json = {"bookmarks": views}
