@@ -68,7 +68,6 @@ class Database:
                 min_size=1,
                 max_size=connections,
                 command_timeout=timeout,
-                reset=_nothing_to_reset,
                 # Every question here is a handful of index probes: a parallel or hash plan chosen from stale
                 # statistics is the only way for one to become slow, and JIT never pays for itself.
                 server_settings=_SETTINGS,
@@ -110,7 +109,3 @@ class Database:
     async def execute(self, name: str, *arguments: Any) -> None:
         """Run a statement of private state (mutes, bookmarks, ...) that gives no rows."""
         await self.rows(name, *arguments)
-
-
-async def _nothing_to_reset(_connection: asyncpg.Connection[Row]) -> None:
-    """Questions leave nothing behind in a session: the round trip that would clear it is spared."""

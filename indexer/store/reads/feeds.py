@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -89,10 +90,10 @@ class Feeds:
         self, viewer: int, cursor: Cursor | None, limit: int
     ) -> tuple[list[FeedItem], str | None]:
         """A page of the home timeline and the cursor after it: what the followed accounts and the viewer posted."""
-        others = await read_page(
-            lambda latest, count: self._followed(viewer, latest, count), cursor, limit + 1
+        others, own = await asyncio.gather(
+            read_page(lambda latest, count: self._followed(viewer, latest, count), cursor, limit + 1),
+            self._own(viewer, AuthorFilter(), cursor, limit + 1),
         )
-        own = await self._own(viewer, AuthorFilter(), cursor, limit + 1)
         return home_page(others, own, limit)
 
     async def existing(self, posts: Sequence[Key], reposts: Sequence[Key]) -> list[FeedItem]:
