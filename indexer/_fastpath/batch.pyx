@@ -760,12 +760,12 @@ cdef class Batch:
 
     @property
     def held(self) -> list[tuple[str, bytes]]:
-        """(DID, frame) of the commits that `gate` held back."""
+        """(DID, frame) of the #commit and #sync frames that `gate` held back."""
         cdef uint32_t i
         return [
             (self.did_at(self.g.frames[i].did - 1), self.frames[i])
             for i in range(self.g.frame_count)
-            if self.g.frames[i].status == HELD and self.g.frames[i].kind == FRAME_COMMIT
+            if self.g.frames[i].status == HELD
         ]
 
     @property

@@ -53,10 +53,11 @@ ctypedef struct Refused:
 
 # An account that has events in the batch, and the waves that its operations have come to.
 ctypedef struct Author:
-    uint32_t created  # bit per collection: a create stands in its present wave
+    bint created  # something was created since the account's last deletion
+    uint32_t last_row  # number + 1
     uint8_t base  # the wave of its last deletion
     uint8_t latest
-    uint8_t waves[COLLECTIONS]
+    uint8_t waves[COLLECTIONS]  # in which wave a collection's next operation runs, if it is above `base`
 
 
 ctypedef struct Gathering:
@@ -69,6 +70,7 @@ ctypedef struct Gathering:
     Refused *refused
     uint32_t refused_count
     uint32_t refused_room
+    uint64_t steps  # back along accounts' rows
     Author *authors
     uint32_t author_count
     uint32_t author_room

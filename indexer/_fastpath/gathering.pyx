@@ -4,8 +4,9 @@
 Owns: which faults end the stream (broken framing or CBOR: the code is returned), which cost a commit (`Frame.status`) and which one
 operation (`Refused`); the order of operations inside a commit (deletions first); waves. Refuses to know accounts, keys and ids.
 
-A wave is a stretch of the batch inside which all deletions may run before all creations. Per account and collection, a deletion that
-follows the creation of an earlier commit opens the next wave; the deletion of an account opens one for all its collections.
+A wave is a stretch of the batch inside which all deletions may run before all creations. Per account and collection, the deletion or
+update of a record that the batch itself created or updated opens the next wave; the deletion of an account opens one for all its
+collections. (That an earlier creation waited for a later deletion of the same subject is for the writer to see, by `n`.)
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -41,6 +42,7 @@ cdef extern from "memory.h" nogil:
 cdef enum:
     FUTURE_MILLISECONDS = 300000  # how far a rev may lie ahead of our clock (sync specification)
     MAX_RECORD = 1000000
+    MAX_STEPS = 2000000
 
 
 cdef uint64_t shard_hash(const uint8_t *did, size_t n) noexcept nogil:
@@ -206,30 +208,44 @@ cdef bint paths_repeat(const CommitFrame *commit) noexcept nogil:
 
 # --- operations -----------------------------------------------------------------------------------------------------
 
-cdef bint open_waves(Gathering *g, Author *author, const CommitFrame *commit) noexcept nogil:
-    """Move the author's waves on where this commit deletes after an earlier one created; False if the numbers do not suffice."""
-    cdef uint32_t i, bit
-    cdef int kind
-    if g.ordinal + commit.op_count >= 1 << WAVE_SHIFT:
-        return False
-    for i in range(commit.op_count):
-        if commit.ops[i].action == ACTION_CREATE:
-            continue
-        kind = collection_code(commit.ops[i].collection)
-        bit = <uint32_t> 1 << kind
-        if author.created & bit and (author.waves[kind] if author.waves[kind] > author.base else author.base) >= MAX_WAVES:
-            return False
-    for i in range(commit.op_count):
-        if commit.ops[i].action == ACTION_CREATE:
-            continue
-        kind = collection_code(commit.ops[i].collection)
-        bit = <uint32_t> 1 << kind
-        if author.created & bit:
-            author.created &= ~bit
-            if author.waves[kind] < author.base:
-                author.waves[kind] = author.base
-            author.waves[kind] += 1
-    return True
+cdef const Row *earlier_row(Gathering *g, const Author *author, const Row *row) noexcept nogil:
+    """The account's last row about the record of `row`, or NULL."""
+    cdef uint32_t number = author.last_row
+    cdef const Row *other
+    while number:
+        g.steps += 1
+        other = &g.rows[number - 1]
+        if other.key == row.key and other.kind == row.kind:
+            return other
+        number = other.previous
+    return NULL
+
+
+cdef int place_row(Gathering *g, Author *author, Row *row) noexcept nogil:
+    """Give the new row its wave; BATCH_IS_FULL if there is no number for it, or if one account has so many rows that finding its
+    earlier ones would take long."""
+    cdef const Row *before
+    cdef uint8_t wave = author.waves[row.kind] if author.waves[row.kind] > author.base else author.base
+    if row.action != ACTION_CREATE:
+        before = earlier_row(g, author, row)
+        if before != NULL and before.action != ACTION_DELETE and before.n >> WAVE_SHIFT == wave:
+            if wave >= MAX_WAVES:
+                return BATCH_IS_FULL
+            wave += 1
+        if g.steps > MAX_STEPS:
+            return BATCH_IS_FULL
+    author.waves[row.kind] = wave
+    if wave > author.latest:
+        author.latest = wave
+    if wave >= g.waves:
+        g.waves = <uint32_t> wave + 1
+    if row.action != ACTION_DELETE:
+        author.created = True
+    row.n = (<uint32_t> wave << WAVE_SHIFT) | (g.ordinal - 1)
+    row.previous = author.last_row
+    g.row_count += 1
+    author.last_row = g.row_count
+    return OK
 
 
 cdef int gather_op(Gathering *g, const Op *op, const Block *block, Author *author, Frame *frame) noexcept nogil:
@@ -237,7 +253,6 @@ cdef int gather_op(Gathering *g, const Op *op, const Block *block, Author *autho
     cdef Row *row
     cdef Row *larger
     cdef uint32_t room
-    cdef uint8_t wave
     cdef Slice detail
     cdef int code
     cdef int kind = collection_code(op.collection)
@@ -286,17 +301,7 @@ cdef int gather_op(Gathering *g, const Op *op, const Block *block, Author *autho
         return refuse(g, BAD_PATH, op.path, detail)
     if code < 0:
         return code
-    wave = author.waves[kind] if author.waves[kind] > author.base else author.base
-    author.waves[kind] = wave
-    if wave > author.latest:
-        author.latest = wave
-    if wave >= g.waves:
-        g.waves = <uint32_t> wave + 1
-    if op.action != ACTION_DELETE:
-        author.created |= <uint32_t> 1 << kind
-    row.n = (<uint32_t> wave << WAVE_SHIFT) | (g.ordinal - 1)
-    g.row_count += 1
-    return OK
+    return place_row(g, author, row)
 
 
 cdef int gather_commit(Gathering *g, const Options *options, Span *s, Frame *frame) noexcept nogil:
@@ -305,7 +310,7 @@ cdef int gather_commit(Gathering *g, const Options *options, Span *s, Frame *fra
     cdef CommitFrame commit
     cdef Proof proof
     cdef Author *author
-    cdef uint32_t number, i
+    cdef uint32_t number, i, refused
     cdef bint exact
     cdef int code
     cdef int turn
@@ -345,13 +350,18 @@ cdef int gather_commit(Gathering *g, const Options *options, Span *s, Frame *fra
         return OUT_OF_MEMORY
     if frame.status == OK:
         frame.first_row = g.row_count
-        if not open_waves(g, author, &commit):
+        if g.ordinal + commit.op_count >= 1 << WAVE_SHIFT:
             return BATCH_IS_FULL
+        refused = g.refused_count
         for turn in range(2):
             for i in range(commit.op_count):
                 if (commit.ops[i].action == ACTION_DELETE) == (turn == 0):
                     code = gather_op(g, &commit.ops[i], proof.records[i], author, frame)
-                    if code < 0:
+                    if code == BATCH_IS_FULL:
+                        # The frame is the next batch's: nothing of it stays here.
+                        g.row_count = frame.first_row
+                        g.refused_count = refused
+                    if code != OK:
                         return code
         frame.rows = g.row_count - frame.first_row
     g.counts[COUNT_COMMITS] += 1
@@ -377,7 +387,7 @@ cdef int end_account(Gathering *g, Frame *frame) noexcept nogil:
             if author.latest >= MAX_WAVES:
                 return BATCH_IS_FULL
             author.latest += 1
-            author.created = 0
+            author.created = False
             if author.latest >= g.waves:
                 g.waves = <uint32_t> author.latest + 1
         author.base = author.latest

@@ -45,6 +45,7 @@ ctypedef struct Row:
     bint canonical  # edges: the record can be rebuilt from the columns
     bint has_first_digest
     bint has_second_digest
+    uint32_t previous  # number + 1 of the account's row before this one
     uint32_t n  # wave << WAVE_SHIFT | place in the batch
     uint32_t flags
     Slice record

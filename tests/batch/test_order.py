@@ -184,6 +184,21 @@ def test_a_batch_that_needs_too_many_waves_ends_early() -> None:
     assert batches == 2
 
 
+def test_waves_open_only_where_a_record_comes_and_goes() -> None:
+    world = World(seed=1)
+    alice = world.account()
+    subject = {"uri": f"at://did:plc:{'a' * 24}/{POST}/3mptbyplj5d2a", "cid": CID}
+    for key in "abcdefgh":
+        alice.create_record(LIKE, {"subject": subject}, f"3mptbyplj5d2{key}")
+    first = len(world.frames)
+    for key in "abcdefgh":
+        alice.delete_record(LIKE, f"3mptbyplj5d2{key}")
+        alice.create_record(LIKE, {"subject": subject}, f"3mptbyplj5d3{key}")
+    assert decode(world.frames[:first]).waves == 1
+    assert decode(world.frames[first:]).waves == 1
+    assert decode(world.frames).waves == 2
+
+
 def test_the_gate_drops_what_was_applied() -> None:
     world = World(seed=1)
     alice = world.account()
@@ -248,7 +263,7 @@ def test_a_sync_event_that_differs_desynchronizes() -> None:
     assert missed.status == ["desynchronized"]
     assert [sync.did for sync in missed.syncs] == [alice.did]
     assert missed.desynchronized == [(alice.did, store.ids[alice.did])]
-    assert missed.held == []
+    assert missed.held == [(alice.did, world.frames[3])]
 
 
 def test_shards_share_the_stream() -> None:
