@@ -57,7 +57,7 @@ def _about_account(kind: int, name: str, *, counted: bool, with_via: bool) -> Ed
             "actor_edge_insert",
             **names,
             columns=via + quiet,
-            inserted=via + (", inherited" if with_via else ""),
+            inserted=via + (", CASE WHEN waited THEN true ELSE inherited END" if with_via else ""),
             duplicated=via,
         ),
     )

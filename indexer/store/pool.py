@@ -24,6 +24,8 @@ WRITER_SETTINGS = {
     "application_name": "indexer ingest",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
     "enable_material": "off",
     "plan_cache_mode": "force_generic_plan",
     "temp_buffers": "64MB",

@@ -161,7 +161,7 @@ CREATE TABLE duplicate (
     via_key bigint, via_actor bigint, via_cid bytea,
     subject_cid bytea,
     extra bytea,
-    PRIMARY KEY (kind, rkey, actor)
+    PRIMARY KEY (rkey, actor, kind)
 );
 CREATE INDEX duplicate_subject ON duplicate (kind, subject_key, subject_actor, actor, indexed_at);
 CREATE INDEX duplicate_actor ON duplicate (actor);

@@ -22,6 +22,7 @@ CREATE TEMP TABLE stage_repo (actor bigint NOT NULL, rev bigint NOT NULL, data b
 -- stage_vacated: edges that were deleted, by kind (the collection's code); waited: from the duplicates, not from their table.
 CREATE TEMP TABLE stage_vacated (kind smallint NOT NULL, n integer NOT NULL, rkey bigint NOT NULL, actor bigint NOT NULL,
     subject_key bigint, subject_actor bigint NOT NULL, quiet boolean, is_update boolean NOT NULL, waited boolean NOT NULL) ON COMMIT DELETE ROWS;
+CREATE INDEX ON stage_vacated (actor, kind);
 -- stage_delta, stage_actor_delta: by how much counts change; summed once per batch.
 CREATE TEMP TABLE stage_delta (key bigint NOT NULL, actor bigint NOT NULL, likes integer NOT NULL, reposts integer NOT NULL,
     replies integer NOT NULL, quotes integer NOT NULL) ON COMMIT DELETE ROWS;

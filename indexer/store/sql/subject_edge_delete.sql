@@ -1,16 +1,21 @@
 -- Deletes one wave's {edge} records ($1 <= n < $2): from the table, from the duplicates, from the notices made of them.
 -- What was in the table is left in stage_vacated, for the promotion of duplicates and for updates.
-WITH gone AS (
-    DELETE FROM "{edge}" t USING stage_delete d
-    WHERE d.kind = {kind} AND d.n >= $1 AND d.n < $2 AND t.rkey = d.rkey AND t.actor = d.actor
-    RETURNING d.n, d.is_update, t.rkey, t.actor, t.subject_key, t.subject_actor, t.created_at, t.indexed_at, t.quiet
+WITH found AS MATERIALIZED (
+    SELECT d.n, d.is_update,
+        (SELECT t.ctid FROM "{edge}" t WHERE t.rkey = d.rkey AND t.actor BETWEEN d.actor AND d.actor LIMIT 1) AS at,
+        (SELECT t.ctid FROM duplicate t WHERE t.rkey = d.rkey AND t.actor BETWEEN d.actor AND d.actor AND t.kind = {kind} LIMIT 1) AS waiting_at
+    FROM stage_delete d WHERE d.kind = {kind} AND d.n >= $1 AND d.n < $2
+), gone AS MATERIALIZED (
+    DELETE FROM "{edge}" t USING found f WHERE t.ctid = f.at
+    RETURNING f.n, f.is_update, t.rkey, t.actor, t.subject_key, t.subject_actor, t.created_at, t.indexed_at, t.quiet
 ), forgotten AS (
-    DELETE FROM duplicate t USING stage_delete d
-    WHERE d.kind = {kind} AND d.n >= $1 AND d.n < $2 AND t.kind = {kind} AND t.rkey = d.rkey AND t.actor = d.actor
-    RETURNING d.n, d.is_update, t.rkey, t.actor, t.subject_key, t.subject_actor
+    DELETE FROM duplicate t USING found f WHERE t.ctid = f.waiting_at
+    RETURNING f.n, f.is_update, t.rkey, t.actor, t.subject_key, t.subject_actor
 ), unnoticed AS (
-    DELETE FROM notification t USING gone g
-    WHERE NOT g.is_update AND t.record_key = g.rkey AND t.author = g.actor AND t.record_kind = {kind}
+    DELETE FROM notification t WHERE t.ctid = ANY (ARRAY(
+        SELECT n.ctid FROM gone g CROSS JOIN LATERAL (
+            SELECT n.ctid FROM notification n WHERE n.record_key = g.rkey AND n.author BETWEEN g.actor AND g.actor AND n.record_kind = {kind} OFFSET 0) n
+        WHERE NOT g.is_update))
 ), counted AS (
     INSERT INTO stage_delta (key, actor, likes, reposts, replies, quotes)
     SELECT subject_key, subject_actor, -({likes} * count(*)), -({reposts} * count(*)), 0, 0 FROM gone
@@ -21,4 +26,4 @@ WITH gone AS (
 )
 INSERT INTO stage_vacated (kind, n, rkey, actor, subject_key, subject_actor, quiet, is_update, waited)
 SELECT {kind}, n, rkey, actor, subject_key, subject_actor, quiet, is_update, false FROM gone
-UNION ALL SELECT {kind}, n, rkey, actor, subject_key, subject_actor, true, is_update, true FROM forgotten WHERE is_update
+UNION ALL SELECT {kind}, n, rkey, actor, subject_key, subject_actor, true, is_update, true FROM forgotten

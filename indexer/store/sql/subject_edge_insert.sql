@@ -1,32 +1,46 @@
 -- Inserts one wave's {edge} records ($1 <= n < $2). A path that exists already is a replay: nothing happens. Of several records
 -- of one author about one subject the first stays in the table (an update that keeps its subject keeps its
--- place), the others wait in `duplicate`.
-WITH known AS MATERIALIZED (
+-- place), the others wait in `duplicate`. One that waited for a record deleted later in the wave comes as a promoted one does: oldest
+-- first, without a notification.
+-- Probes are scalar subqueries with a limit, not EXISTS, and ask for the last column of the key as a range: so the planner, which knows nothing of
+-- the staging tables, can neither hash a whole table nor prefer an index on the account alone.
+WITH known AS (
     SELECT s.*, row_number() OVER (PARTITION BY s.rkey, s.actor ORDER BY s.n) > 1
-        OR EXISTS (SELECT FROM "{edge}" t WHERE t.rkey = s.rkey AND t.actor = s.actor)
-        OR EXISTS (SELECT FROM duplicate t WHERE t.kind = {kind} AND t.rkey = s.rkey AND t.actor = s.actor) AS replayed,
-        v.n IS NOT NULL AS replaces,
-        v.n IS NOT NULL AND NOT v.waited AND v.subject_key = s.subject_key AND v.subject_actor = s.subject_actor AS keeps,
-        v.quiet AS was_quiet
-    FROM stage_{edge} s LEFT JOIN LATERAL (
-        SELECT * FROM stage_vacated v WHERE s.is_update AND v.kind = {kind} AND v.n = s.n AND v.rkey = s.rkey) v ON true
-    WHERE s.n >= $1 AND s.n < $2
-), fresh AS MATERIALIZED (
-    SELECT k.*, row_number() OVER (PARTITION BY k.subject_key, k.subject_actor, k.actor ORDER BY NOT k.keeps, k.n) > 1
-        OR EXISTS (SELECT FROM "{edge}" t
-            WHERE t.subject_key = k.subject_key AND t.subject_actor = k.subject_actor AND t.actor = k.actor) AS loses
+        OR (SELECT true FROM "{edge}" t
+            WHERE t.rkey = s.rkey AND t.actor BETWEEN s.actor AND s.actor LIMIT 1) IS NOT NULL
+        OR (SELECT true FROM duplicate t WHERE t.rkey = s.rkey AND t.actor BETWEEN s.actor AND s.actor AND t.kind = {kind} LIMIT 1) IS NOT NULL AS replayed,
+        CASE WHEN s.is_update THEN (
+            SELECT v FROM stage_vacated v WHERE v.kind = {kind} AND v.n = s.n AND v.rkey = s.rkey LIMIT 1) END AS v,
+        CASE WHEN (s.subject_key, s.subject_actor, s.actor) IN (
+                SELECT v.subject_key, v.subject_actor, v.actor FROM stage_vacated v WHERE v.kind = {kind} AND v.n >= $1 AND v.n < $2)
+            THEN (SELECT true FROM stage_vacated v WHERE v.kind = {kind} AND v.n >= $1 AND v.n < $2 AND v.actor = s.actor
+                AND v.subject_key = s.subject_key AND v.subject_actor = s.subject_actor
+                AND v.n & 16777215 > s.n & 16777215 LIMIT 1) IS NOT NULL
+            ELSE false END AS waited
+    FROM stage_{edge} s WHERE s.n >= $1 AND s.n < $2
+), settled AS (
+    SELECT k.*, (k.v).n IS NOT NULL AS replaces, (k.v).quiet AS was_quiet,
+        k.is_update AND (k.v).n IS NOT NULL AND NOT (k.v).waited
+            AND (k.v).subject_key = k.subject_key AND (k.v).subject_actor = k.subject_actor AS keeps
     FROM known k WHERE NOT k.replayed
+), fresh AS MATERIALIZED (
+    SELECT q.*, row_number() OVER (PARTITION BY q.subject_key, q.subject_actor, q.actor ORDER BY NOT q.keeps, NOT q.waited,
+            CASE WHEN q.waited THEN q.indexed_at END, CASE WHEN q.waited THEN q.rkey END, q.n) > 1
+        OR (SELECT true FROM "{edge}" t
+            WHERE t.subject_key = q.subject_key AND t.subject_actor = q.subject_actor AND t.actor BETWEEN q.actor AND q.actor LIMIT 1) IS NOT NULL AS loses
+    FROM settled q
 ), won AS (
     INSERT INTO "{edge}" (rkey, actor, subject_key, subject_actor, created_at, indexed_at, via_key, via_actor, via_cid,
         subject_cid, extra, quiet)
     SELECT f.rkey, f.actor, f.subject_key, f.subject_actor, f.created_at, f.indexed_at, f.via_key, f.via_actor, f.via_cid,
         CASE WHEN p.cid IS DISTINCT FROM f.subject_cid THEN f.subject_cid END, f.extra,
         CASE WHEN f.keeps THEN f.was_quiet
-            WHEN f.replaces THEN true
+            WHEN f.replaces OR f.waited THEN true
             WHEN (SELECT EXISTS (SELECT FROM thread_mute)) AND EXISTS (
                 SELECT FROM thread_mute m WHERE m.actor = f.subject_actor
                 AND m.root_actor = coalesce(p.root_actor, p.actor) AND m.root_key = coalesce(p.root_key, p.rkey)) THEN true END
-    FROM fresh f LEFT JOIN post p ON p.rkey = f.subject_key AND p.actor = f.subject_actor
+    FROM fresh f LEFT JOIN LATERAL (
+        SELECT * FROM post p WHERE p.rkey = f.subject_key AND p.actor BETWEEN f.subject_actor AND f.subject_actor LIMIT 1) p ON true
     WHERE NOT f.loses ORDER BY f.n
     RETURNING rkey, actor, subject_key, subject_actor, created_at, indexed_at
 ), lost AS (
@@ -37,7 +51,7 @@ WITH known AS MATERIALIZED (
 ), noticed AS (
     INSERT INTO notification (recipient, sort_at, author, reason, record_kind, record_key, subject_kind, subject_key, subject_actor)
     SELECT via_actor, least(created_at, indexed_at), actor, {via_reason}, {kind}, rkey, 2, via_key, via_actor FROM fresh
-    WHERE NOT loses AND NOT replaces AND via_key IS NOT NULL AND via_actor <> actor AND subject_actor <> actor
+    WHERE NOT loses AND NOT replaces AND NOT waited AND via_key IS NOT NULL AND via_actor <> actor AND subject_actor <> actor
         AND NOT EXISTS (SELECT FROM stage_purge p WHERE p.actor = via_actor AND p.place > n & 16777215)
 ), told AS (
     INSERT INTO stage_change (kind, added, key, actor, subject_key, subject_actor, sort_at)

@@ -17,7 +17,8 @@ WITH vacant AS MATERIALIZED (
         subject_cid, extra, quiet)
     SELECT h.rkey, h.actor, h.subject_key, h.subject_actor, h.created_at, h.indexed_at, h.via_key, h.via_actor, h.via_cid,
         CASE WHEN p.cid IS DISTINCT FROM h.subject_cid THEN h.subject_cid END, h.extra, true
-    FROM heir h LEFT JOIN post p ON p.rkey = h.subject_key AND p.actor = h.subject_actor
+    FROM heir h LEFT JOIN LATERAL (
+        SELECT * FROM post p WHERE p.rkey = h.subject_key AND p.actor BETWEEN h.subject_actor AND h.subject_actor LIMIT 1) p ON true
     RETURNING rkey, actor, subject_key, subject_actor, created_at, indexed_at
 ), told AS (
     INSERT INTO stage_change (kind, added, key, actor, subject_key, subject_actor, sort_at)
