@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,9 @@ def first_json_line(process: subprocess.Popen[str]) -> dict[str, str]:
 def network(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     """The official PDS as our upstream, and our server as its AppView, for the whole session."""
     directory = tmp_path_factory.mktemp("interop")
+    # Postgres does not run as root, and pytest's own directories are closed to everybody else
+    state = Path(tempfile.mkdtemp(prefix="indexer-interop-"))
+    state.chmod(0o755)
     plc_port, pds_port, api_port = free_port(), free_port(), free_port()
     plc_url, pds_url, server_url = (f"http://localhost:{port}" for port in (plc_port, pds_port, api_port))
     did = f"did:web:localhost%3A{api_port}"
@@ -116,7 +120,9 @@ def network(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             first_json_line(pds)
             environment = {
                 **os.environ,
-                "INDEXER_STATE_DIR": str(directory / "state"),
+                "INDEXER_STATE_DIR": str(state / "state"),
+                "INDEXER_METRICS_PORT": "0",
+                "INDEXER_ALLOW_PRIVATE_HOSTS": "1",
                 "INDEXER_UPSTREAMS": f"ws://localhost:{pds_port}",
                 "INDEXER_PLC_URL": plc_url,
                 "INDEXER_HANDLE_RESOLVER_URL": pds_url,
@@ -134,6 +140,7 @@ def network(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
                     assert server.wait(timeout=60) == 0
         finally:
             pds.terminate()
+            shutil.rmtree(state)
 
 
 def wait_until_it_serves(url: str, server: subprocess.Popen[str]) -> None:
