@@ -46,11 +46,11 @@ class TestEveryDoor:
     @pytest.mark.parametrize("unit", [b"\x81", b"\xa1\x61a", b"\x9f", b"\xd8\x2a", b"\x82\x00"], ids=repr)
     def test_ten_million_levels(self, door: Callable[[bytes], Any], unit: bytes) -> None:
         data = unit * 10_000_000
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(FrameError) as caught:
             door(data)
         assert 0 <= caught.value.offset <= len(data)
-        assert time.perf_counter() - started < 1
+        assert time.process_time() - started < 1
 
     @pytest.mark.parametrize(("major", "length"), LENGTHS)
     def test_lengths_near_the_end_of_numbers(
@@ -131,9 +131,9 @@ def test_blocks_that_want_to_meet_in_one_slot() -> None:
     blocks = [(CID.from_digest(bytes(24) + number.to_bytes(8, "little")), b"") for number in range(20_000)]
     header = cbor.encode({"roots": [blocks[0][0]], "version": 1})
     data = varint(len(header)) + header + b"".join(section(cid, block) for cid, block in blocks)
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(car.read(data, check_hashes=False)[1]) == len(blocks)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_a_commit_made_to_cost_much(tmp_path: Path) -> None:
