@@ -612,6 +612,13 @@ def check(bytes data not None, unsigned int tolerate=0) -> int:
     return tolerance.seen
 
 
+cdef Output spare = Output(NULL, 0, 0)  # kept from one call of to_json to the next
+cdef bint spare_is_taken = False
+
+cdef enum:
+    SPARE_KEPT = 1048576
+
+
 def to_json(bytes data not None, unsigned int tolerate=0) -> bytes:
     """The JSON (UTF-8) of the one value that `data` holds; links become `{"$link"}`, bytes `{"$bytes"}` in base64 without padding.
 
@@ -619,20 +626,29 @@ def to_json(bytes data not None, unsigned int tolerate=0) -> bytes:
     cdef Span s = span_of_bytes(data)
     cdef Tolerance tolerance = Tolerance(tolerate, 0)
     cdef const uint8_t *base = s.p
-    cdef Output out = Output(NULL, 0, 0)
+    cdef Output own = Output(NULL, 0, 0)
+    cdef Output *out = &own
     cdef int code
+    global spare_is_taken
+    # An object's finalizer may come here again in the middle: the second one uses memory of its own.
+    if not spare_is_taken:
+        spare_is_taken = True
+        out = &spare
+        out.used = 0
     try:
-        # Mostly enough for links (41 bytes to 71 characters) and punctuation, so that one allocation serves.
-        if reserve(&out, 64 + left(&s) + left(&s) // 2) < 0:
-            raise MemoryError
-        code = write_json_value(&s, &out, &tolerance, MAX_DEPTH)
+        code = write_json_value(&s, out, &tolerance, MAX_DEPTH)
         if code == OK and s.p != s.end:
             code = TRAILING_BYTES
         if code < 0:
             fail(code, s.p - base)
         return PyBytes_FromStringAndSize(<const char *> out.data, <Py_ssize_t> out.used)
     finally:
-        free(out.data)
+        if out == &own or out.capacity > SPARE_KEPT:
+            free(out.data)
+            out.data = NULL
+            out.capacity = 0
+        if out == &spare:
+            spare_is_taken = False
 
 
 # --- from Python objects ----------------------------------------------------------------------------------------------

@@ -44,7 +44,18 @@ cdef Node *new_node(Arena *arena, int layer, uint32_t capacity) noexcept nogil:
     node.block.n = 0
     node.source = NULL
     node.kept = 0
+    node.first_touched = 0
+    node.last_touched = 0
     return node
+
+
+cdef inline void touch(Node *node, uint32_t position) noexcept nogil:
+    """Note that something below the link of this number changed."""
+    node.changed = True
+    if position < node.first_touched:
+        node.first_touched = position
+    if position > node.last_touched:
+        node.last_touched = position
 
 
 cdef int reshape(Tree *tree, Node *node) noexcept nogil:
@@ -191,7 +202,7 @@ cdef int remove(Tree *tree, Link *link, Slice key, int wanted, const uint8_t *va
         code = remove(tree, child, key, wanted, value)
         if code < 0:
             return code
-        node.changed = True
+        touch(node, position)
         if is_hollow(child.node):
             child[0] = nothing()
             return reshape(tree, node)
@@ -253,7 +264,7 @@ cdef int insert(Tree *tree, Link *link, int layer, Slice key, int wanted, const 
     if wanted == node.layer:
         return insert_entry(tree, node, position, key, value)
     child = link_before(node, position)
-    node.changed = True
+    touch(node, position)
     if is_nothing(child):
         code = reshape(tree, node)
         if code < 0:
@@ -350,7 +361,7 @@ cdef int replace(Tree *tree, Link *link, Slice key, int wanted, const uint8_t *v
         code = load(tree, child, node.layer - 1)
         if code < 0:
             return code
-        node.changed = True
+        touch(node, position)
         return replace(tree, child, key, wanted, value, fresh)
     if not found:
         return OP_NOT_FOUND
@@ -446,6 +457,15 @@ cdef int write_node(Tree *tree, const Node *node, Slice *out) noexcept nogil:
     return OK
 
 
+cdef inline uint32_t first_link(const Node *node) noexcept nogil:
+    """The first and the last of the links below which something may have changed."""
+    return 0 if node.reshaped else node.first_touched
+
+
+cdef inline uint32_t last_link(const Node *node) noexcept nogil:
+    return node.count if node.reshaped else node.last_touched
+
+
 cdef int plan(Tree *tree, Link *link) noexcept nogil:
     """Before blocks are hashed: have the state kept from which each node that will only be patched can be hashed on. Both versions of its
     block are the same up to the first link that changes."""
@@ -456,7 +476,7 @@ cdef int plan(Tree *tree, Link *link) noexcept nogil:
     cdef size_t offset
     cdef uint32_t i
     cdef int code
-    for i in range(node.count + 1):
+    for i in range(first_link(node), last_link(node) + 1):
         child = link_before(node, i)
         if child.node == NULL or not child.node.changed:
             continue
@@ -499,7 +519,7 @@ cdef int rehash(Tree *tree, Link *link) noexcept nogil:
         if patched == NULL:
             return OUT_OF_MEMORY
         memcpy(patched, rest, node.block.n - kept)
-    for i in range(node.count + 1):
+    for i in range(first_link(node), last_link(node) + 1):
         child = link_before(node, i)
         if child.node == NULL or not child.node.changed:
             continue

@@ -32,6 +32,8 @@ cdef struct Node:
     int layer
     uint32_t count
     uint32_t capacity
+    uint32_t first_touched  # numbers of the links, from and to, below which something changed while the node kept its shape
+    uint32_t last_touched
     bint changed  # something below or in it is not what its CID says
     bint keyed  # the keys are unfolded
     bint reshaped  # its own entries or the presence of its links changed, so that its bytes must be written anew

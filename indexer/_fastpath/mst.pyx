@@ -207,6 +207,8 @@ cdef int read_node(Span *s, Arena *arena, Node **out) noexcept nogil:
     node.changed = False
     node.reshaped = False
     node.keyed = False
+    node.first_touched = 0xFFFFFFFF
+    node.last_touched = 0
     node.layer = 0
     if left(s) < 1:
         return TRUNCATED
