@@ -23,6 +23,7 @@ from indexer.store.reads.feeds import Feeds
 from indexer.store.reads.keys import Key, KeyBook
 from indexer.store.reads.lists import Lists
 from indexer.store.reads.notices import Notices
+from indexer.store.reads.post_search import PostSearch
 from indexer.store.reads.private import Private
 from indexer.store.reads.search import Search
 from indexer.store.reads.threads import Threads
@@ -54,6 +55,7 @@ class Services:
     private: Private
     lists: Lists
     search: Search
+    post_search: PostSearch
     identities: Identities
 
     async def post_changed(self, post: Key) -> None:
@@ -103,6 +105,7 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
             private=Private(database, keys),
             lists=Lists(database, keys),
             search=Search(database, keys),
+            post_search=PostSearch(database),
             identities=identities,
         )
     finally:

@@ -43,7 +43,10 @@ class Search:
             ids = [exact, *(actor for actor in ids if actor != exact)]
         return ids, after
 
-    async def suggestions(self, viewer: int, around: int, offset: int, limit: int) -> list[int]:
-        """Accounts that the follows of `around` follow, most often first, and that `viewer` does not follow yet."""
-        rows = await self._database.rows("suggested_actors", viewer, around, offset, limit)
-        return [row["actor"] for row in rows]
+    async def suggestions(self, viewer: int, offset: int, limit: int) -> list[int]:
+        """Accounts that the viewer's follows follow, most often first, and that it does not follow yet."""
+        return [row["actor"] for row in await self._database.rows("suggested_actors", viewer, offset, limit)]
+
+    async def suggestions_by(self, viewer: int, actor: int, limit: int) -> list[int]:
+        """Accounts that `actor` follows, the best known first, and that the viewer does not follow yet."""
+        return [row["actor"] for row in await self._database.rows("suggested_by", viewer, actor, limit)]

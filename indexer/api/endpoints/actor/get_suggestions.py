@@ -26,7 +26,7 @@ async def skeleton(call: Call[Paged]) -> Skeleton:
     if viewer is None:
         return Skeleton([])
     start, limit = int(cursor), call.params.limit
-    actors = await call.services.search.suggestions(viewer, viewer, start, limit + 1)
+    actors = await call.services.search.suggestions(viewer, start, limit + 1)
     return Skeleton(actors[:limit], str(start + limit) if len(actors) > limit else None)
 
 

@@ -1,4 +1,4 @@
-"""app.bsky.graph.getSuggestedFollowsByActor: accounts like the one that the viewer has just followed."""
+"""app.bsky.graph.getSuggestedFollowsByActor: whom an account follows that the viewer has just followed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Params(Parameters, frozen=True, kw_only=True):
 
 async def skeleton(call: Call[Params]) -> list[int]:
     around = await call.actor(call.params.actor, "Actor not found")
-    return await call.services.search.suggestions(call.viewer, around, 0, _MOST)
+    return await call.services.search.suggestions_by(call.viewer, around, _MOST)
 
 
 async def hydrate(call: Call[Params], actors: list[int]) -> State:
