@@ -161,6 +161,32 @@ async def test_commits_during_the_download_are_run_after_it(hosted: HostedWorld,
         assert sum("getRepo" in asked for asked in hosted.http.asked) == 1
 
 
+async def test_a_sync_event_during_the_download_is_not_forgotten(
+    hosted: HostedWorld, postgres_url: str
+) -> None:
+    """It tells of a state that is later than what is being fetched, and nothing else comes after it."""
+    alice = hosted.account("alice.test")
+    async with running(hosted, postgres_url) as run:
+        await run.feed(*hosted.world.frames)
+        alice.create_record(POST, {"text": "lost"})
+        shown = alice.create_record(POST, {"text": "does not connect"})
+        hosted.publish(alice)
+        route = f"{SYNC}getRepo?did={alice.did}"
+        hosted.http.routes[route] = Answer(hosted.http.routes[route].body, delay=0.4)
+        await run.feed(shown.frame)
+        await until(lambda: any("getRepo" in asked for asked in hosted.http.asked))
+        alice.create_record(POST, {"text": "lost as well"})
+        await run.feed(alice.sync_event())
+        hosted.publish(alice)
+        resync = run.pipeline.recovery.resync  # type: ignore[union-attr]
+        await until(lambda: resync.statistics().fetched == 1)
+        with trio.fail_after(20):
+            while resync._tasks:
+                hurry(resync)
+                await trio.sleep(0.02)
+        await run.settled(alice)
+
+
 async def test_a_refused_commit_leaves_no_hole(hosted: HostedWorld, postgres_url: str) -> None:
     alice, bob = hosted.account("alice.test"), hosted.account("bob.test")
     document = hosted.http.routes[f"/{alice.did}"]
