@@ -1,18 +1,14 @@
-"""Fuzz target of the WebSocket deframer and of the TLS record borders: the same bytes in other chunks mean the same.
-
-    python -m tests.fuzz.websocket tests/fuzz/corpus/websocket -max_total_time=600
-
-needs atheris (`pip install '.[fuzz]'`); new inputs are added to the corpus folder. The committed corpus also runs as a
-test. With the sanitizers' build of the extensions a read beyond the buffer ends the run.
-"""
+"""Bytes of a WebSocket server, and of TLS records: the same bytes in other chunks mean the same."""
 
 from __future__ import annotations
 
-import importlib
-import sys
+from collections.abc import Callable
+
+import atheris
 
 from indexer._fastpath.tls import whole_records
 from indexer._fastpath.websocket import Deframer
+from tests.fuzz._run import Seen, fuzz
 
 LARGEST = 70_000
 _SIZES = (0, 1, 2, 125, 126, 127, 200, 65535, 65536, 69_999, 70_000, 70_001)
@@ -58,15 +54,20 @@ def frames_from(program: bytes) -> bytes:
     return wire
 
 
-def one_input(data: bytes) -> None:
+_instrumented: Callable[[bytes], bytes] = atheris.instrument_func(frames_from)
+
+
+def target(seen: Seen, data: bytes) -> None:
     """The first byte says how long the chunks are, the second whether the rest is bytes of a server or makes them."""
     if len(data) < 3:
         return
-    wire = data[2:] if data[1] & 1 else frames_from(data[2:])
+    wire = data[2:] if data[1] & 1 else _instrumented(data[2:])
     step = max(data[0] + 1, len(wire) // 200)
     whole = run([wire] if wire else [])
     assert run([wire[start : start + step] for start in range(0, len(wire), step)]) == whole
     messages, control, violation, ended = whole
+    seen.reached("", len(messages) + len(control))
+    seen.reached("", 0 if violation is None else len(violation[1]))
     assert sum(map(len, messages)) + len(control) <= len(wire)
     assert all(len(message) <= LARGEST for message in messages)
     assert ended or violation is None
@@ -75,13 +76,5 @@ def one_input(data: bytes) -> None:
     assert (count == 0) == (stop == 0)
 
 
-def main() -> None:
-    atheris = importlib.import_module("atheris")
-    for function in (run, frames_from, one_input):
-        globals()[function.__name__] = atheris.instrument_func(function)
-    atheris.Setup(sys.argv, globals()["one_input"])
-    atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz("websocket", target)
