@@ -6,7 +6,7 @@ Owns the order of the checks. Refuses to know keys and signatures (it gives the 
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memcpy
 
 from indexer._fastpath.arena cimport Arena, arena_free, arena_init, arena_take
 from indexer._fastpath.car cimport Block, find_block, hash_blocks, index_blocks, read_car_header
@@ -131,6 +131,18 @@ cdef str text_of(Slice part):
     return (<const char *> part.p)[:part.n].decode("utf-8")
 
 
+cdef extern from "Python.h":
+    object PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
+    void *PyUnicode_DATA(object text)
+
+
+cdef object ascii_text(Slice part):
+    """A str of bytes that are known to be ASCII."""
+    cdef object out = PyUnicode_New(<Py_ssize_t> part.n, 127)
+    memcpy(PyUnicode_DATA(out), part.p, part.n)
+    return out
+
+
 cdef bytes bytes_of(const uint8_t *p, size_t n):
     return PyBytes_FromStringAndSize(<const char *> p, <Py_ssize_t> n)
 
@@ -220,7 +232,7 @@ cdef list records_of(const Leaves *leaves, const Proof *proof, const uint8_t *ba
         key = leaves.items[i].key
         if not text_is_ascii(key.p, key.n, key.n):
             fail(MST_KEY, leaves.items[i].cid - base)
-        out.append((text_of(key), make_cid(leaves.items[i].cid), bytes_of(block.data, block.length)))
+        out.append((ascii_text(key), make_cid(leaves.items[i].cid), bytes_of(block.data, block.length)))
     return out
 
 
