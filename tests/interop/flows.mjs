@@ -29,14 +29,16 @@ const ada = await account('ada'), bob = await account('bob'), cyd = await accoun
 const posts = []
 for (const text of ['one', 'two', 'three']) posts.push(await bob.post({ text }))
 await ada.follow(bob.did)
+await ada.post({ text: 'earlier' })   // the PDS adds own posts only to a feed that has some
 
 // the timeline: followed accounts' posts, newest first
 const first = await until(() => ada.getTimeline({ limit: 30 }), (t) => t.feed.filter((i) => i.post.author.did === bob.did).length === 3)
-facts.timeline = { texts: texts(first.answer?.feed ?? []), error: first.error }
+facts.timeline = { texts: texts((first.answer?.feed ?? []).filter((i) => i.post.author.did === bob.did)), error: first.error }
 
 // a new post, from the PDS' answer to the follower's timeline
 const fresh = await bob.post({ text: 'four' })
 const arrived = await until(() => ada.getTimeline({ limit: 5 }), (t) => t.feed[0]?.post.uri === fresh.uri)
+await until(() => ada.getAuthorFeed({ actor: ada.did }), (f) => texts(f.feed).includes('earlier'))
 facts.newPostMilliseconds = arrived.milliseconds
 
 // counts and viewer state

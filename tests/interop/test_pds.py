@@ -62,7 +62,7 @@ def test_ones_own_writes_are_seen_at_once(facts: Facts) -> None:
 
 
 def test_others_see_the_changed_profile(facts: Facts) -> None:
-    assert facts["profile"] == {"name": "Ada Renamed", "follows": 1, "posts": 1, "followedBy": True}
+    assert facts["profile"] == {"name": "Ada Renamed", "follows": 1, "posts": 2, "followedBy": True}
 
 
 def test_thread_and_notifications(facts: Facts) -> None:
