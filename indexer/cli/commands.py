@@ -135,6 +135,22 @@ def _status(loaded: Loaded, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _audit(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    from indexer.cli import audit
+    from indexer.cli.servers import any_servers
+
+    with any_servers(loaded.settings) as settings:
+        return audit.run(settings, as_json=arguments.json)
+
+
+def _repair(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    from indexer.cli import audit
+    from indexer.cli.servers import any_servers
+
+    with any_servers(loaded.settings) as settings:
+        return audit.mend(settings, as_json=arguments.json)
+
+
 def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
     from indexer.cli.demo_network import add_network_arguments
 
@@ -290,6 +306,20 @@ COMMANDS = {
             "print cursors, sizes, drops, and who is running",
             _status,
             ("servers", "api", "operations"),
+            _json_flag,
+        ),
+        Command(
+            "audit",
+            "compare every count with its rows; print differences",
+            _audit,
+            ("servers", "operations"),
+            _json_flag,
+        ),
+        Command(
+            "repair",
+            "set every count to the number of its rows",
+            _repair,
+            ("servers", "operations"),
             _json_flag,
         ),
         Command(

@@ -1,0 +1,37 @@
+"""`indexer audit` and `indexer repair`: are the counts those of the rows, and make them so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from indexer.cli.exit_codes import FAILURE, OK
+from indexer.config import Settings
+from indexer.store.audit import Difference, audit, repair
+
+
+def run(settings: Settings, *, as_json: bool) -> int:
+    """Print the differences; returns the exit code: failure if there are any."""
+    found = asyncio.run(audit(settings.postgres_url))
+    _print(found, as_json, "every count equals its rows")
+    return FAILURE if found else OK
+
+
+def mend(settings: Settings, *, as_json: bool) -> int:
+    """Mend the counts and print what was mended."""
+    _print(asyncio.run(repair(settings.postgres_url)), as_json, "nothing to mend")
+    return OK
+
+
+def _print(found: Sequence[Difference], as_json: bool, none: str) -> None:
+    if as_json:
+        rows = [difference._asdict() for difference in found]
+        print(msgspec.json.encode({"differences": len(rows), "found": rows}).decode())
+        return
+    for difference in found:
+        print(
+            f"{difference.subject}  {difference.what}: stored {difference.stored}, counted {difference.counted}"
+        )
+    print(f"{len(found)} differences" if found else none)
