@@ -14,14 +14,14 @@ from indexer.store.audit import Difference, audit, repair
 
 def run(settings: Settings, *, as_json: bool) -> int:
     """Print the differences; returns the exit code: failure if there are any."""
-    found = asyncio.run(audit(settings.postgres_url))
+    found = asyncio.run(audit(_url(settings)))
     _print(found, as_json, "every count equals its rows")
     return FAILURE if found else OK
 
 
 def mend(settings: Settings, *, as_json: bool) -> int:
     """Mend the counts and print what was mended."""
-    _print(asyncio.run(repair(settings.postgres_url)), as_json, "nothing to mend")
+    _print(asyncio.run(repair(_url(settings))), as_json, "nothing to mend")
     return OK
 
 
@@ -35,3 +35,8 @@ def _print(found: Sequence[Difference], as_json: bool, none: str) -> None:
             f"{difference.subject}  {difference.what}: stored {difference.stored}, counted {difference.counted}"
         )
     print(f"{len(found)} differences" if found else none)
+
+
+def _url(settings: Settings) -> str:
+    assert settings.postgres_url is not None  # the caller has found or started one
+    return settings.postgres_url

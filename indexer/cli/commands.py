@@ -151,6 +151,54 @@ def _repair(loaded: Loaded, arguments: argparse.Namespace) -> int:
         return audit.mend(settings, as_json=arguments.json)
 
 
+def _bench_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=["ingest"], help="what to measure")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--frames", type=Path, metavar="FILE", help="frames to play")
+    source.add_argument(
+        "--simulate", type=int, default=200_000, metavar="N", help="events to simulate (200000)"
+    )
+    parser.add_argument("--accounts", type=int, default=20_000, help="accounts to simulate (20000)")
+    parser.add_argument(
+        "--verify",
+        choices=["hashes", "full"],
+        default="hashes",
+        help="check hashes only, or signatures and proofs too (hashes)",
+    )
+    parser.add_argument(
+        "--rate", type=float, help="events a second that the relay sends (as fast as it goes)"
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write a chart (SVG)")
+    _json_flag(parser)
+
+
+def _bench(_loaded: Loaded, arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from indexer.cli import bench_ingest
+
+    if arguments.frames is not None and not arguments.frames.is_file():
+        raise FileFormatError(f"expected a file, found none: {arguments.frames}")
+    result = bench_ingest.run(
+        bench_ingest.Plan(
+            frames=arguments.frames,
+            events=arguments.simulate,
+            accounts=arguments.accounts,
+            verify=arguments.verify,
+            rate=arguments.rate,
+            quiet=arguments.json,
+        )
+    )
+    if arguments.plot is not None:
+        arguments.plot.write_text(bench_ingest.as_svg(result), encoding="utf-8")
+    del result["samples"]
+    print(
+        msgspec.json.encode(result).decode() + "\n" if arguments.json else bench_ingest.as_text(result),
+        end="",
+    )
+    return 0
+
+
 def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
     from indexer.cli.demo_network import add_network_arguments
 
@@ -322,6 +370,7 @@ COMMANDS = {
             ("servers", "operations"),
             _json_flag,
         ),
+        Command("bench", "measure how much this machine takes in", _bench, ("operations",), _bench_arguments),
         Command(
             "config",
             "print the effective settings and where each comes from",
