@@ -1,8 +1,7 @@
 """Who does what next: the random process behind a simulated network's stream.
 
-Owns the mix of events, the popularity of accounts and posts, and the little that must be remembered of each
-account to keep its acts possible (no delete of what is not there). Gives the writes of each event;
-repositories, signatures and frames belong to `network`.
+Owns the order of events and the little that must be remembered of each account to keep its acts possible (no delete
+of what is not there). Gives the writes of each event; repositories, signatures and frames belong to `network`.
 
 Every choice depends on the seed alone and never on what `owned` says, so that several processes can each
 build the frames of their own accounts and together give one stream.
@@ -16,59 +15,23 @@ from collections import deque
 from collections.abc import Callable
 from itertools import accumulate
 from random import Random
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
 from indexer._fastpath.tid import to_text as tid_text
 
 from . import content
+from .attention import Attention
 from .content import Reference
 from .dagcbor import cid_of, cid_text
+from .mix import MIX
 from .population import Population
 from .repo import Write
 
 PUBLISH_DELAY_US = 40_000
 """A record is this much older than the event that tells of it."""
 
-RECENT_POSTS = 32_768
-RECENT_TARGETS = 8_192
-RECENT_REPOSTS = 2_048
 
-Item = TypeVar("Item")
 EventKind = Literal["commit", "identity", "account", "sync"]
-
-# of 100,000 events
-MIX = {
-    "like": 70_000,
-    "post": 11_000,
-    "repost": 10_000,
-    "follow": 3_500,
-    "follow_several": 30,
-    "thread": 70,
-    "block": 400,
-    "unlike": 1_600,
-    "unrepost": 250,
-    "unfollow": 650,
-    "unblock": 50,
-    "delete_post": 500,
-    "profile": 500,
-    "list": 80,
-    "list_item": 400,
-    "list_block": 40,
-    "threadgate": 150,
-    "postgate": 70,
-    "generator": 20,
-    "starter_pack": 30,
-    "verification": 10,
-    "status": 40,
-    "notification_declaration": 30,
-    "chat_declaration": 30,
-    "labeler": 3,
-    "unknown": 247,
-    "identity": 180,
-    "account": 80,
-    "sync": 40,
-}
-assert sum(MIX.values()) == 100_000
 
 _SELF_RECORDS = {
     "profile": (1, "app.bsky.actor.profile/self"),
@@ -122,19 +85,11 @@ class Traffic:
             "postgated",
         )
         self._last = {name: array("Q", bytes(8 * count)) for name in names}
-        self._posts: list[Reference] = []
-        self._post_count = 0
-        self._targets: list[Reference] = []
-        self._target_count = 0
-        self._reposts: list[tuple[Reference, Reference]] = []
-        self._repost_count = 0
-        self._pair_bits = max(24, min(30, (count * 4096).bit_length()))
-        self._pairs = bytearray(1 << self._pair_bits - 3)
+        self.attention = Attention(population, self.random)
         self._cumulative = list(accumulate(MIX.values()))
         self._acts: list[Callable[[int, int], Act]] = [getattr(self, f"_{name}") for name in MIX]
 
-    # --- what happens
-    # ---------------------------------------------------------------------------------------------
+    # --- what happens ---------------------------------------------------------------------------------------
 
     def next_act(self, instant_us: int) -> Act:
         """The next event, which will carry this instant."""
@@ -171,8 +126,7 @@ class Traffic:
             f"expected accounts with room below {self.records_limit} records, found none among {len(self.population)}"
         )
 
-    # --- endorsements and relations
-    # -------------------------------------------------------------------------------
+    # --- endorsements and relations -------------------------------------------------------------------------
 
     def _like(self, actor: int, instant_us: int) -> Act:
         return self._endorse(actor, instant_us, content.LIKE)
@@ -181,14 +135,14 @@ class Traffic:
         return self._endorse(actor, instant_us, content.REPOST)
 
     def _endorse(self, actor: int, instant_us: int, collection: str) -> Act:
-        if not self._posts:
+        if not self.attention.posts.items:
             return self._post(actor, instant_us)
         via = None
         random = self.random.random
-        if self._reposts and random() < 0.03:
-            via, subject = self._reposts[int(random() * len(self._reposts))]
+        if self.attention.reposts.items and random() < 0.03:
+            via, subject = self.attention.repost()
         else:
-            subject = self._pick_post(actor, collection)
+            subject = self.attention.post(actor, collection)
         rkey = self._new_key(actor, instant_us)
         self._last[collection][actor] = rkey
         self.records[actor] += 1
@@ -201,8 +155,7 @@ class Traffic:
             reference = Reference(
                 actor, f"at://{self.population.did(actor)}/{path}", cid_text(cid_of(record))
             )
-            _remember(self._reposts, self._repost_count, RECENT_REPOSTS, (reference, subject))
-            self._repost_count += 1
+            self.attention.reposts.add((reference, subject))
         return Act(actor, "commit", (Write("create", path, record),))
 
     def _follow(self, actor: int, instant_us: int) -> Act:
@@ -219,7 +172,7 @@ class Traffic:
         return Act(actor, "commit", tuple(writes))
 
     def _relate(self, actor: int, instant_us: int, collection: str, index: int = 0) -> list[Write]:
-        subject = self._pick_account(actor, collection)
+        subject = self.attention.account(actor, collection)
         rkey = self._new_key(actor, instant_us, index)
         self._last[collection][actor] = rkey
         self.records[actor] += 1
@@ -228,22 +181,21 @@ class Traffic:
         record = content.relation(collection, self.population.did(subject), instant_us - PUBLISH_DELAY_US)
         return [Write("create", f"{collection}/{tid_text(rkey)}", record)]
 
-    # --- posts
-    # ------------------------------------------------------------------------------------------------------
+    # --- posts ----------------------------------------------------------------------------------------------
 
     def _post(self, actor: int, instant_us: int) -> Act:
         random = self.random.random
         parent = quoted = None
-        if self._posts:
-            parent = self._pick_post(actor) if random() < 0.4 else None
-            quoted = self._pick_post(actor) if random() < 0.1 else None
+        if self.attention.posts.items:
+            parent = self.attention.post(actor) if random() < 0.4 else None
+            quoted = self.attention.post(actor) if random() < 0.1 else None
         return Act(actor, "commit", (self._new_post(actor, instant_us, parent, quoted),))
 
     def _thread(self, actor: int, instant_us: int) -> Act:
         """Several posts in one commit, each a reply to the one before."""
         writes = [self._new_post(actor, instant_us, None, None)]
         for index in range(1, 2 + int(self.random.random() * 3)):
-            before = self._posts[(self._post_count - 1) % RECENT_POSTS]
+            before = self.attention.posts.recent(0)
             writes.append(self._new_post(actor, instant_us, before, None, index))
         return Act(actor, "commit", tuple(writes))
 
@@ -263,12 +215,10 @@ class Traffic:
         reference = Reference(
             actor, f"at://{self.population.did(actor)}/{path}", cid_text(cid_of(record)), root
         )
-        _remember(self._posts, self._post_count, RECENT_POSTS, reference)
-        self._post_count += 1
+        self.attention.posts.add(reference)
         return Write("create", path, record)
 
-    # --- deletes
-    # ----------------------------------------------------------------------------------------------------
+    # --- deletes --------------------------------------------------------------------------------------------
 
     def _unlike(self, actor: int, instant_us: int) -> Act:
         return self._undo(actor, instant_us, content.LIKE)
@@ -299,8 +249,7 @@ class Traffic:
             self._like(actor, instant_us) if self.flags[actor] & _SEEN else self._profile(actor, instant_us)
         )
 
-    # --- records of which an account has one
-    # ------------------------------------------------------------------------
+    # --- records of which an account has one ----------------------------------------------------------------
 
     def _profile(self, actor: int, instant_us: int) -> Act:
         return self.self_record(actor, instant_us, "profile")
@@ -351,8 +300,7 @@ class Traffic:
         allowed = ("followers", "mutuals", "none")[int(choice * 3)]
         return content.other(collection, instant_us, allowSubscriptions=allowed)
 
-    # --- lists, gates, feeds
-    # ----------------------------------------------------------------------------------------
+    # --- lists, gates, feeds --------------------------------------------------------------------------------
 
     def _list(self, actor: int, instant_us: int) -> Act:
         rkey = self._last["list"][actor] = self._new_key(actor, instant_us)
@@ -431,8 +379,7 @@ class Traffic:
         record = content.other(collection, instant_us - PUBLISH_DELAY_US, **fields)
         return Act(actor, "commit", (Write("create", f"{collection}/{key}", record),))
 
-    # --- events without records
-    # -------------------------------------------------------------------------------------
+    # --- events without records -----------------------------------------------------------------------------
 
     def _identity(self, actor: int, instant_us: int) -> Act:
         return Act(actor, "identity")
@@ -455,60 +402,8 @@ class Traffic:
             self._leaving.append(actor)
         return Act(actor, "account", status=status)
 
-    # --- chance --------------------------------------------------------------------------------
-
-    def _pick_post(self, actor: int, collection: str | None = None) -> Reference:
-        """A post as often as posts are noticed: what others noticed lately (so that the popular grow more
-        popular), or something new. With a collection: preferably one that the account has not endorsed
-        yet.
-        """
-        random = self.random.random
-        post = self._posts[0]
-        for _ in range(4):
-            if self._targets and random() < 0.6:
-                post = self._targets[int(random() * len(self._targets))]
-            else:
-                back = int(len(self._posts) * random() ** 3)
-                post = self._posts[(self._post_count - 1 - back) % len(self._posts)]
-            if collection is None or self._is_new(actor, post.uri, collection):
-                break
-        if collection is not None:
-            _remember(self._targets, self._target_count, RECENT_TARGETS, post)
-            self._target_count += 1
-        return post
-
-    def _pick_account(self, actor: int, collection: str) -> int:
-        subject = actor
-        for _ in range(4):
-            subject = self.population.popular_one(self.random)
-            if subject != actor and self._is_new(actor, str(subject), collection):
-                break
-        return subject if subject != actor else (actor + 1) % len(self.population)
-
-    def _is_new(self, actor: int, subject: str, collection: str) -> bool:
-        """Whether the account has not yet done this to the subject (a Bloom filter of one hash); one in a
-        thousand does it again all the same, as on the real network."""
-        place = (_stable_hash(subject) ^ actor * 0x9E3779B97F4A7C15 ^ len(collection)) * 0xD6E8FEB86659FD93
-        place = place >> 64 - self._pair_bits & (1 << self._pair_bits) - 1
-        byte, bit = place >> 3, 1 << (place & 7)
-        if self._pairs[byte] & bit:
-            return self.random.random() < 0.001
-        self._pairs[byte] |= bit
-        return True
+    # --- record keys ---------------------------------------------------------------------------------------------
 
     def _new_key(self, actor: int, instant_us: int, index: int = 0) -> int:
         """A record key of its own: clock identifiers leave room for 16 keys in one microsecond."""
         return instant_us - PUBLISH_DELAY_US << 10 | (actor * 16 & 1023) + index
-
-
-def _stable_hash(text: str) -> int:
-    """64 bits that are the same in every process."""
-    return int.from_bytes(text[-13:].encode().ljust(13, b"."), "big") % 0xFFFFFFFFFFFFFFC5
-
-
-def _remember(ring: list[Item], count: int, size: int, item: Item) -> None:
-    """Keep the latest `size` items: `count` is how many there have been."""
-    if len(ring) < size:
-        ring.append(item)
-    else:
-        ring[count % size] = item

@@ -10,9 +10,9 @@ import libipld
 import pytest
 
 from indexer._fastpath.proof import prove_commit, read_repository
+from indexer.simulation.mix import MIX
 from indexer.simulation.network import Network
 from indexer.simulation.population import Population
-from indexer.simulation.traffic import MIX
 
 from . import oracle
 
