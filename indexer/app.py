@@ -313,6 +313,7 @@ class Pipeline:
         totals.last_time = max(totals.last_time, batch.last_time)
         metrics.FRAMES.labels(item.upstream).inc(batch.counts["frames"])
         metrics.FRAME_BYTES.labels(item.upstream).inc(item.size)
+        metrics.BATCH_EVENTS.observe(batch.counts["frames"])
         for kind, count in batch.counts.items():
             metrics.EVENTS.labels(kind).inc(count)
         metrics.SEQUENCE.labels(item.upstream).set(batch.last_seq)
@@ -548,6 +549,7 @@ async def report_health(
         for follower in followers:
             health.connected(follower.upstream.key, follower.status.connected)
             metrics.CONNECTED.labels(follower.upstream.key).set(follower.status.connected)
+            metrics.CONNECTIONS.labels(follower.upstream.key).set(follower.status.connections)
         if cache is not None:
             health.trouble("cache", cache.status.last_error if cache.status.epoch is None else None)
         await trio.sleep(1)

@@ -68,8 +68,10 @@ class Daemon:
         self.log: list[str] = []
         for stream, take in ((self.process.stdout, self.lines.put), (self.process.stderr, self.log.append)):
             threading.Thread(target=self._read, args=(stream, take), daemon=True).start()
-        first = self.lines.get(timeout=120)
-        assert first.startswith("indexer serves http://"), "".join(self.log)
+        assert eventually(lambda: not self.lines.empty() or self.process.poll() is not None, 120), "".join(self.log)
+        assert not self.lines.empty(), "".join(self.log)
+        first = self.lines.get()
+        assert first.startswith("indexer serves http://"), first
         self.url, self.did = first.split()[2], first.split()[4]
 
     @staticmethod
@@ -228,3 +230,15 @@ def test_a_taken_port_is_refused_where_the_operator_chose_it(demo: Daemon) -> No
     assert (
         f"api_port: expected a free port, got {taken}, which is taken - from option --api-port" in done.stderr
     )
+
+
+def test_up_serves_while_no_upstream_answers_and_keeps_its_data(state: Path) -> None:
+    settings = {"INDEXER_STATE_DIR": str(state / "up"), "INDEXER_UPSTREAMS": "ws://127.0.0.1:1"}
+    first = Daemon("up", **settings)
+    assert fetch(f"{first.url}/xrpc/_health")[0] == 200
+    assert fetch(f"{first.url}/xrpc/app.bsky.actor.getProfile?actor=nobody.test")[0] == 400
+    assert first.stop(signal.SIGINT) == 130, "".join(first.log)
+    assert any("migrated the schema" in line for line in first.log)
+    second = Daemon("up", **settings)
+    assert second.stop() == 0, "".join(second.log)
+    assert not any("migrated the schema" in line for line in second.log)

@@ -14,9 +14,7 @@ _LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 FRAMES = Counter("indexer_firehose_frames", "Frames received", ["upstream"])
 FRAME_BYTES = Counter("indexer_firehose_bytes", "Bytes of frames received", ["upstream"])
 CONNECTED = Gauge("indexer_firehose_connected", "1 while the connection to the upstream stands", ["upstream"])
-RECONNECTS = Counter(
-    "indexer_firehose_reconnects", "Connections that ended, by reason", ["upstream", "reason"]
-)
+CONNECTIONS = Gauge("indexer_firehose_connections", "Connections made since the start", ["upstream"])
 SEQUENCE = Gauge(
     "indexer_firehose_sequence", "Sequence number that the durable cursor has reached", ["upstream"]
 )
@@ -49,15 +47,7 @@ REPOSITORIES = Gauge(
     "indexer_repositories", "Repositories that are not in step with the stream, by state", ["state"]
 )
 
-# --- store and cache ---
+# --- store ---
 STORE_RETRIES = Counter(
     "indexer_store_retries", "Transactions that were tried again because Postgres was away"
 )
-CACHE_LOOKUPS = Counter("indexer_cache_lookups", "Entries looked up in the cache", ["kind", "result"])
-CACHE_ERRORS = Counter(
-    "indexer_cache_errors", "Commands to the cache that failed; the database answered instead"
-)
-
-# --- api ---
-REQUESTS = Counter("indexer_api_requests", "Requests answered", ["method", "status"])
-REQUEST_SECONDS = Histogram("indexer_api_request_seconds", "Time to answer", ["method"], buckets=_LATENCIES)

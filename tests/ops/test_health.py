@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +92,10 @@ def test_the_server_answers_health_and_metrics() -> None:
             serving(health, "127.0.0.1", port),
         ):
             pass
+
+
+def test_every_metric_is_counted_somewhere() -> None:
+    program = Path(metrics.__file__).parent.parent
+    text = "".join(path.read_text() for path in program.rglob("*.py"))
+    for name in (name for name in vars(metrics) if name.isupper() and not name.startswith("_")):
+        assert f"metrics.{name}." in text, f"{name} would always stand still"
