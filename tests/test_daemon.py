@@ -68,7 +68,9 @@ class Daemon:
         self.log: list[str] = []
         for stream, take in ((self.process.stdout, self.lines.put), (self.process.stderr, self.log.append)):
             threading.Thread(target=self._read, args=(stream, take), daemon=True).start()
-        assert eventually(lambda: not self.lines.empty() or self.process.poll() is not None, 120), "".join(self.log)
+        assert eventually(lambda: not self.lines.empty() or self.process.poll() is not None, 120), "".join(
+            self.log
+        )
         assert not self.lines.empty(), "".join(self.log)
         first = self.lines.get()
         assert first.startswith("indexer serves http://"), first
