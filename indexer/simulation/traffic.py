@@ -388,13 +388,16 @@ class Traffic:
         return Act(actor, "sync")
 
     def _account(self, actor: int, instant_us: int) -> Act:
-        """One leaves or one comes back; few of those who leave delete their accounts for good."""
+        """One leaves or one comes back; few of those who leave delete their accounts for good.
+
+        Account 0 stays, so that whoever looks at the network has somebody to look at.
+        """
         choice = self.random.random()
         if self._leaving and choice < 0.5:
             actor = self._leaving.popleft()
             del self.inactive[actor]
             return Act(actor, "account", status="active")
-        if 2 * len(self.inactive) >= len(self.population):
+        if actor == 0 or 2 * len(self.inactive) >= len(self.population):
             return self._identity(actor, instant_us)
         status = "deleted" if choice > 0.97 else "suspended" if choice > 0.9 else "deactivated"
         self.inactive[actor] = status
