@@ -1,67 +1,5 @@
-from typing import NamedTuple
-
-from indexer._fastpath.accounts import AccountTable
-from indexer.errors import FrameError
-
-class Identity(NamedTuple):
-    did: str
-    actor: int
-    handle: str | None
-    time: int
-    seq: int
-
-class AccountEvent(NamedTuple):
-    n: int
-    actor: int
-    status: str | None
-    active: bool
-    time: int
-    did: str
-    seq: int
-
-class Sync(NamedTuple):
-    did: str
-    actor: int
-    rev: int
-    data: bytes
-    time: int
-    seq: int
-
-class Notice(NamedTuple):
-    name: str
-    message: str
-    is_error: bool
-
-class Drop(NamedTuple):
-    reason: str
-    did: str | None
-    actor: int
-    detail: str
-
-class PostRelation(NamedTuple):
-    n: int
-    key: int
-    actor: int
-    parent_key: int | None
-    parent_actor: int | None
-    root_key: int | None
-    root_actor: int | None
-    quote_key: int | None
-    quote_actor: int | None
-    quote_cid: bytes | None
-    mentions: tuple[int, ...]
-
-class RecordOp(NamedTuple):
-    n: int
-    action: str
-    kind: int
-    actor: int
-    key: int
-    cid: bytes | None
-    record: bytes | None
-    indexed_at: int
-    did: str
-    rkey: str
+from indexer._fastpath.events import AccountEvent, Drop, Identity, Notice, PostRelation, RecordOp, Sync
+from indexer._fastpath.stages import Stages
 
 def label_of(status: int) -> str: ...
 def shard_of(did: str, shards: int) -> int: ...
@@ -76,18 +14,7 @@ def decode(
     now: int | None = None,
 ) -> Batch: ...
 
-class Batch:
-    frames: list[bytes]
-    generation: int
-    error: FrameError | None
-    taken: int
-    def unknown(self, accounts: AccountTable) -> list[str]: ...
-    def unknown_paths(self, accounts: AccountTable) -> list[str]: ...
-    def keys_needed(self, accounts: AccountTable) -> list[str]: ...
-    def verify(self, accounts: AccountTable, threads: int = 1) -> list[str]: ...
-    def gate(self, accounts: AccountTable, *, strict: bool = False) -> None: ...
-    def rollback(self, accounts: AccountTable) -> None: ...
-    def finish(self, accounts: AccountTable) -> None: ...
+class Batch(Stages):
     def copy_edges(self, kind: int, wave: int) -> bytes: ...
     def copy_deletes(self, wave: int) -> bytes: ...
     def copy_posts(self, wave: int) -> bytes: ...

@@ -15,39 +15,33 @@ A frame that is no frame ends the batch: `batch.error` is set, and what came bef
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
-from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcmp, memcpy, memset
 
-import os
-import threading
 import time as clock
-from typing import NamedTuple
 
-from indexer._fastpath.accounts cimport REFUSED, SYNCHRONIZED, DESYNCHRONIZED, Account, AccountTable
+from indexer._fastpath.accounts cimport DESYNCHRONIZED
 from indexer._fastpath.collections cimport BLOCK, LIKE, POST
-from indexer._fastpath.commit cimport Commit, read_commit, signed_digest
 from indexer._fastpath.copyrows cimport (
     RepositoryRow, WaveRows, actor_of, copy_deletes, copy_edges, copy_posts, copy_repositories, key_of,
 )
 from indexer._fastpath.frame cimport (
-    ACTION_CREATE, ACTION_DELETE, FRAME_ACCOUNT, FRAME_COMMIT, FRAME_ERROR, FRAME_IDENTITY, FRAME_INFO, FRAME_SYNC,
+    ACTION_DELETE, FRAME_ACCOUNT, FRAME_COMMIT, FRAME_ERROR, FRAME_IDENTITY, FRAME_INFO, FRAME_SYNC,
 )
 from indexer._fastpath.gathering cimport (
-    BATCH_IS_FULL, COUNT_ACCOUNTS, COUNT_COMMITS, COUNT_CREATES, COUNT_DELETES, COUNT_FRAMES, COUNT_IDENTITIES, COUNT_OUT_OF_SHARD,
-    COUNT_SYNCS, COUNT_UPDATES, Frame, Options, Refused, gather_frame, gathering_free, shard_hash,
+    COUNT_ACCOUNTS, COUNT_COMMITS, COUNT_CREATES, COUNT_DELETES, COUNT_FRAMES, COUNT_IDENTITIES, COUNT_OUT_OF_SHARD, COUNT_SYNCS,
+    COUNT_UPDATES, Frame, Options, Refused, gather_frame, shard_hash,
 )
-from indexer._fastpath.interning cimport Did, Path, Reference, names_init
-from indexer._fastpath.reasons cimport OUT_OF_MEMORY, frame_error
+from indexer._fastpath.interning cimport Reference
+from indexer._fastpath.reasons cimport HASH_MISMATCH, OUT_OF_MEMORY, frame_error
 from indexer._fastpath.rows cimport (
-    FUTURE_REV, HELD, KEY_UNKNOWN, MAX_WAVES, OUT_OF_SHARD, RECORD_CBOR, RECORD_INVALID, RECORD_NOT_MAP, RECORD_TOO_LARGE, RECORD_TYPE,
-    REFUSED_ACCOUNT, REPLAYED, SIGNATURE_INVALID, SUBJECT_CID, SUBJECT_DID, SUBJECT_HANDLE, SUBJECT_URI, UNKNOWN_KIND, WAVE_SHIFT, Row,
+    FUTURE_REV, HELD, KEY_UNKNOWN, OUT_OF_SHARD, RECORD_CBOR, RECORD_INVALID, RECORD_NOT_MAP, RECORD_TOO_LARGE, RECORD_TYPE,
+    REFUSED_ACCOUNT, REPLAYED, SIGNATURE_INVALID, SUBJECT_CID, SUBJECT_DID, SUBJECT_HANDLE, SUBJECT_URI, UNKNOWN_KIND, Row,
 )
-from indexer._fastpath.signatures cimport P256, SECP256K1, PublicKey, verify_p256, verify_secp256k1
-from indexer._fastpath.span cimport Slice, Span, span_of_slice
+from indexer._fastpath.stages cimport DELETED, GROUPS, OTHERS, Stages, text_of
 from indexer._fastpath.tid cimport tid_from_int
 
+from indexer._fastpath.events import AccountEvent, Drop, Identity, Notice, PostRelation, RecordOp, Sync
 from indexer._fastpath.reasons import reason_text
 from indexer.errors import ConfigError, InvariantBroken
 
@@ -60,15 +54,6 @@ cdef extern from "memory.h" nogil:
 cdef enum:
     AHEAD = 2  # frames
     PREFETCHED = 8192  # bytes of a frame
-
-# What the rows of a wave are for: the groups 1 to 5 are the codes of the edges' collections and of posts.
-cdef enum:
-    DELETED = 0
-    OTHERS = 6
-    GROUPS = 7
-    PLACES = 897  # the groups of 128 waves, and one
-
-cdef uint64_t seed = int.from_bytes(os.urandom(8), "little")
 
 REFUSALS = {
     REPLAYED: "replayed",
@@ -96,92 +81,11 @@ CODE_GROUPS = ((-19, "commit_cbor"), (-29, "commit_cid"), (-39, "commit_car"), (
 ACTIONS = ("", "create", "update", "delete")
 
 
-class Identity(NamedTuple):
-    """An #identity event; `handle` is what the event says, which proves nothing."""
-
-    did: str
-    actor: int
-    handle: str | None
-    time: int
-    seq: int
-
-
-class AccountEvent(NamedTuple):
-    """An #account event; `n` places it among the operations (deletions of its wave run with it)."""
-
-    n: int
-    actor: int
-    status: str | None
-    active: bool
-    time: int
-    did: str
-    seq: int
-
-
-class Sync(NamedTuple):
-    """A #sync event whose commit block proves what it says; `data` is the digest of the tree's root."""
-
-    did: str
-    actor: int
-    rev: int
-    data: bytes
-    time: int
-    seq: int
-
-
-class Notice(NamedTuple):
-    """An #info frame (`name`) or an error frame (its `error`)."""
-
-    name: str
-    message: str
-    is_error: bool
-
-
-class Drop(NamedTuple):
-    """What was refused: a label, whose it was (None if that is not known), and what in it (path, offending text, reason)."""
-
-    reason: str
-    did: str | None
-    actor: int
-    detail: str
-
-
-class PostRelation(NamedTuple):
-    """A post that replies, quotes or mentions. Keys and actors are None where there is no such record, or none with a DID."""
-
-    n: int
-    key: int
-    actor: int
-    parent_key: int | None
-    parent_actor: int | None
-    root_key: int | None
-    root_actor: int | None
-    quote_key: int | None
-    quote_actor: int | None
-    quote_cid: bytes | None
-    mentions: tuple[int, ...]
-
-
-class RecordOp(NamedTuple):
-    """An operation on a record that stays bytes: `cid` is its digest, both it and `record` are None for a delete."""
-
-    n: int
-    action: str
-    kind: int
-    actor: int
-    key: int
-    cid: bytes | None
-    record: bytes | None
-    indexed_at: int
-    did: str
-    rkey: str
-
-
 def label_of(int status) -> str:
     """The label under which a drop is counted."""
     if status > 0:
         return REFUSALS[status]
-    if status == -35:
+    if status == HASH_MISMATCH:
         return "block_hash"
     for last, label in CODE_GROUPS:
         if status >= last:
@@ -193,10 +97,6 @@ def shard_of(str did not None, int shards) -> int:
     """Which of `shards` processes an account belongs to; the same for ever and in every process."""
     cdef bytes text = did.encode()
     return shard_hash(<const uint8_t *> PyBytes_AS_STRING(text), <size_t> PyBytes_GET_SIZE(text)) % <uint64_t> shards
-
-
-cdef str text_of(Slice part):
-    return "" if part.p == NULL else PyUnicode_DecodeUTF8(<const char *> part.p, <Py_ssize_t> part.n, "replace")
 
 
 def decode(list frames not None, *, bint hashes=True, bint inversion=False, bint without_previous=False, uint64_t shard=0,
@@ -261,307 +161,12 @@ def decode(list frames not None, *, bint hashes=True, bint inversion=False, bint
     return batch
 
 
-cdef class Batch:
+cdef class Batch(Stages):
     """The decoded frames of one batch; made by `decode`. Attributes besides the methods:
 
     frames: the list given; taken: how many of them are in the batch (fewer after an error, or where the batch is full: decode the
     rest anew); error: the FrameError of frames[taken], or None; generation: for AccountTable.committed.
     """
-
-    def __cinit__(self):
-        memset(&self.g, 0, sizeof(self.g))
-        names_init(&self.g.gathered.names, seed)
-
-    def __dealloc__(self):
-        gathering_free(&self.g)
-        free(self.formers)
-        free(self.keys)
-        free(self.order)
-        free(self.starts)
-
-    # --- names -----------------------------------------------------------------------------------------------------
-
-    cdef str did_at(self, uint32_t did):
-        return text_of(self.g.gathered.names.dids[did].text)
-
-    cdef str path_at(self, uint32_t path):
-        cdef Path *found = &self.g.gathered.names.paths[path]
-        return (<const char *> found.text)[:found.size].decode("ascii")
-
-    cdef Account *account_of(self, AccountTable accounts, uint32_t did) except? NULL:
-        """The account of a number, looked up once; NULL (no error set) where the table does not hold it."""
-        cdef Did *entry = &self.g.gathered.names.dids[did]
-        cdef Account *account
-        if entry.resolved:
-            return &accounts.accounts[entry.slot]
-        account = accounts.find(&entry.key, entry.text)
-        if account == NULL:
-            return NULL
-        account.last_used = self.generation
-        entry.slot = <uint32_t> (account - accounts.accounts)
-        entry.id = account.id
-        entry.resolved = True
-        return account
-
-    def unknown(self, AccountTable accounts not None) -> list[str]:
-        """The DIDs (authors, subjects, whoever is named) that the table does not hold; each is to be `put`. From here on the table
-        does not evict this batch's accounts until `accounts.committed(batch.generation)`."""
-        cdef uint32_t i
-        cdef list out = []
-        if self.table is None:
-            accounts.generation += 1
-            self.generation = accounts.generation
-            self.table = accounts
-        self.belong(accounts)
-        for i in range(self.g.gathered.names.did_count):
-            if self.account_of(accounts, i) == NULL:
-                out.append(self.did_at(i))
-        return out
-
-    def unknown_paths(self, AccountTable accounts not None) -> list[str]:
-        """The paths `collection/rkey` that need an interned id and have none in the table."""
-        cdef uint32_t i
-        cdef list out = []
-        self.belong(accounts)
-        for i in range(self.g.gathered.names.path_count):
-            path = self.path_at(i)
-            found = accounts.paths.get(path)
-            if found is None:
-                out.append(path)
-            else:
-                self.g.gathered.names.paths[i].id = found
-        return out
-
-    cdef int belong(self, AccountTable accounts) except -1:
-        if self.table is not accounts:
-            raise InvariantBroken("a batch must first be asked for its unknown accounts, and always with the same table")
-        return 0
-
-    cdef Account *author(self, AccountTable accounts, uint32_t frame) except NULL:
-        cdef Account *account
-        account = self.account_of(accounts, self.g.frames[frame].did - 1)
-        if account == NULL:
-            raise InvariantBroken(f"account {self.did_at(self.g.frames[frame].did - 1)} was not put into the table")
-        return account
-
-    # --- signatures ------------------------------------------------------------------------------------------------
-
-    def keys_needed(self, AccountTable accounts not None) -> list[str]:
-        """The DIDs of authors whose commits stand and whose signing keys the table does not hold."""
-        cdef uint32_t i
-        cdef set out = set()
-        self.belong(accounts)
-        for i in range(self.g.frame_count):
-            if self.g.frames[i].commit.p != NULL and self.g.frames[i].status in (0, KEY_UNKNOWN):
-                if not self.author(accounts, i).public_key:
-                    out.add(self.did_at(self.g.frames[i].did - 1))
-        return sorted(out)
-
-    def verify(self, AccountTable accounts not None, int threads=1) -> list[str]:
-        """Check the signatures of all commits that stand, or that failed only in an earlier `verify`.
-
-        Gives the DIDs that failed (signature_invalid, or key_unknown where the table has no key). Call again after their keys have been
-        fetched anew. The GIL is released for secp256k1; `threads` share the work.
-        """
-        cdef uint32_t i, step
-        cdef Frame *frame
-        cdef const PublicKey *key
-        cdef set failed = set()
-        self.belong(accounts)
-        if self.keys == NULL:
-            self.keys = <PublicKey *> malloc((self.g.frame_count + 1) * sizeof(PublicKey))
-            if self.keys == NULL:
-                raise MemoryError
-        for i in range(self.g.frame_count):
-            frame = &self.g.frames[i]
-            self.keys[i].curve = 0
-            if frame.commit.p == NULL or frame.status not in (0, SIGNATURE_INVALID, KEY_UNKNOWN):
-                continue
-            key = accounts.key_of(self.author(accounts, i))
-            if key == NULL:
-                frame.status = KEY_UNKNOWN
-            else:
-                self.keys[i] = key[0]
-        if threads <= 1 or self.g.frame_count < 64:
-            with nogil:
-                self.verify_range(0, self.g.frame_count)
-        else:
-            step = (self.g.frame_count + threads - 1) // threads
-            workers = [
-                threading.Thread(target=self.verify_part, args=(start, min(start + step, self.g.frame_count)))
-                for start in range(0, self.g.frame_count, step)
-            ]
-            for worker in workers:
-                worker.start()
-            for worker in workers:
-                worker.join()
-        for i in range(self.g.frame_count):
-            if self.keys[i].curve == P256:
-                self.verify_one_p256(i)
-            if self.g.frames[i].status in (SIGNATURE_INVALID, KEY_UNKNOWN):
-                failed.add(self.did_at(self.g.frames[i].did - 1))
-        return sorted(failed)
-
-    def verify_part(self, uint32_t start, uint32_t end) -> None:
-        """The part of `verify` that one thread does."""
-        with nogil:
-            self.verify_range(start, end)
-
-    cdef void verify_range(self, uint32_t start, uint32_t end) noexcept nogil:
-        cdef uint32_t i
-        cdef Span s
-        cdef Commit commit
-        cdef uint8_t digest[32]
-        for i in range(start, end):
-            if self.keys[i].curve == SECP256K1:
-                s = span_of_slice(self.g.frames[i].commit)
-                read_commit(&s, &commit)
-                signed_digest(&commit, digest)
-                if verify_secp256k1(&self.keys[i], digest, commit.signature):
-                    self.g.frames[i].status = 0
-                else:
-                    self.g.frames[i].status = SIGNATURE_INVALID
-
-    cdef int verify_one_p256(self, uint32_t i) except -1:
-        cdef Span s = span_of_slice(self.g.frames[i].commit)
-        cdef Commit commit
-        cdef uint8_t digest[32]
-        read_commit(&s, &commit)
-        signed_digest(&commit, digest)
-        self.g.frames[i].status = 0 if verify_p256(&self.keys[i], digest, commit.signature) else SIGNATURE_INVALID
-        return 0
-
-    # --- the chain of commits -----------------------------------------------------------------------------------------
-
-    cdef int remember(self, AccountTable accounts, Account *account) except -1:
-        cdef Former *former
-        if self.formers == NULL:
-            self.formers = <Former *> malloc((self.g.frame_count + 1) * sizeof(Former))
-            if self.formers == NULL:
-                raise MemoryError
-        former = &self.formers[self.former_count]
-        self.former_count += 1
-        former.slot = <uint32_t> (account - accounts.accounts)
-        former.rev = account.rev
-        former.state = account.state
-        former.has_data = account.has_data
-        memcpy(former.data, account.data, 32)
-        return 0
-
-    def gate(self, AccountTable accounts not None, *, bint strict=False) -> None:
-        """Drop what has been applied before (rev not above the account's), and advance the accounts by what stands.
-
-        A commit whose `since` and `prevData` are not the account's state makes the account desynchronized. With `strict` it, and all that
-        follows of the account until somebody sets its state, is held back (`held`); without, it is applied all the same. An account
-        without a state takes any commit.
-        """
-        cdef uint32_t i
-        cdef Frame *frame
-        cdef Account *account
-        cdef bint connected
-        self.belong(accounts)
-        if self.former_count:
-            raise InvariantBroken("a batch was gated twice")
-        for i in range(self.g.frame_count):
-            frame = &self.g.frames[i]
-            if frame.status != 0 or (frame.kind != FRAME_COMMIT and frame.kind != FRAME_SYNC):
-                continue
-            account = self.author(accounts, i)
-            if account.state == REFUSED:
-                frame.status = REFUSED_ACCOUNT
-                continue
-            if frame.rev <= account.rev:
-                if frame.rev < account.rev or frame.kind == FRAME_COMMIT or memcmp(account.data, frame.data, 32) != 0:
-                    frame.status = REPLAYED
-                continue
-            if strict and account.state != SYNCHRONIZED:
-                frame.status = HELD
-                continue
-            if frame.kind == FRAME_SYNC:
-                connected = not account.has_data or memcmp(account.data, frame.data, 32) == 0
-            else:
-                connected = account.rev == 0 or (
-                    frame.since == account.rev
-                    and (not account.has_data or not frame.has_prev_data or memcmp(account.data, frame.prev_data, 32) == 0)
-                )
-            frame.desynchronizes = not connected
-            self.remember(accounts, account)
-            if not connected and (strict or frame.kind == FRAME_SYNC):
-                account.state = DESYNCHRONIZED
-                frame.status = HELD
-                continue
-            if not connected:
-                account.state = DESYNCHRONIZED
-            account.rev = frame.rev
-            memcpy(account.data, frame.data, 32)
-            account.has_data = True
-
-    def rollback(self, AccountTable accounts not None) -> None:
-        """Undo what `gate` did to the accounts; batches are rolled back last first."""
-        cdef Former *former
-        cdef Account *account
-        self.belong(accounts)
-        while self.former_count:
-            self.former_count -= 1
-            former = &self.formers[self.former_count]
-            account = &accounts.accounts[former.slot]
-            account.rev = former.rev
-            account.state = former.state
-            account.has_data = former.has_data
-            memcpy(account.data, former.data, 32)
-
-    # --- rows ---------------------------------------------------------------------------------------------------------
-
-    def finish(self, AccountTable accounts not None) -> None:
-        """Fix the ids of all names and put the rows that stand in order. Errors: InvariantBroken where a name has not been put."""
-        cdef uint32_t i
-        self.belong(accounts)
-        for i in range(self.g.gathered.names.did_count):
-            if self.account_of(accounts, i) == NULL:
-                raise InvariantBroken(f"account {self.did_at(i)} was not put into the table")
-        missing = self.unknown_paths(accounts)
-        if missing:
-            raise InvariantBroken(f"path {missing[0]} was not put into the table")
-        free(self.order)
-        free(self.starts)
-        self.order = <uint32_t *> malloc((2 * <size_t> self.g.row_count + 1) * sizeof(uint32_t))
-        self.starts = <uint32_t *> calloc(self.g.waves * GROUPS + 1, sizeof(uint32_t))
-        if self.order == NULL or self.starts == NULL:
-            raise MemoryError
-        self.sort_rows()
-        self.finished = True
-
-    cdef void sort_rows(self) noexcept nogil:
-        """Put the rows that stand in order: by wave, by what they are for, by n. The update of an edge or post is in two groups."""
-        cdef uint32_t next_place[PLACES]
-        cdef uint32_t i, j, at
-        cdef const Row *row
-        cdef const Frame *frame
-        for i in range(self.g.frame_count):
-            frame = &self.g.frames[i]
-            if frame.status == 0:
-                for j in range(frame.first_row, frame.first_row + frame.rows):
-                    row = &self.g.rows[j]
-                    at = (row.n >> WAVE_SHIFT) * GROUPS
-                    if row.kind > POST or row.action != ACTION_DELETE:
-                        self.starts[at + group_of(row.kind) + 1] += 1
-                    if row.kind <= POST and row.action != ACTION_CREATE:
-                        self.starts[at + DELETED + 1] += 1
-        for at in range(self.g.waves * GROUPS):
-            next_place[at] = self.starts[at]
-            self.starts[at + 1] += self.starts[at]
-        for i in range(self.g.frame_count):
-            frame = &self.g.frames[i]
-            if frame.status == 0:
-                for j in range(frame.first_row, frame.first_row + frame.rows):
-                    row = &self.g.rows[j]
-                    at = (row.n >> WAVE_SHIFT) * GROUPS
-                    if row.kind > POST or row.action != ACTION_DELETE:
-                        self.order[next_place[at + group_of(row.kind)]] = j
-                        next_place[at + group_of(row.kind)] += 1
-                    if row.kind <= POST and row.action != ACTION_CREATE:
-                        self.order[next_place[at + DELETED]] = j
-                        next_place[at + DELETED] += 1
 
     cdef int need_finished(self) except -1:
         if not self.finished:
@@ -837,10 +442,6 @@ cdef class Batch:
             if self.g.frames[i - 1].time:
                 return self.g.frames[i - 1].time
         return 0
-
-
-cdef inline uint32_t group_of(uint8_t kind) noexcept nogil:
-    return kind if kind <= POST else <uint32_t> OTHERS
 
 
 cdef tuple name_of(const WaveRows *rows, const Reference *to):

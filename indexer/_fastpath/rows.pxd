@@ -22,7 +22,6 @@ cdef enum Refusal:
     REFUSED_ACCOUNT = 5
     SIGNATURE_INVALID = 6
     KEY_UNKNOWN = 7
-    BLOCK_TOO_LARGE = 8
     # of an operation
     UNKNOWN_KIND = 20
     RECORD_CBOR = 21

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import anyio
 
-from indexer._fastpath.batch import AccountEvent
+from indexer._fastpath.events import AccountEvent
 from indexer.errors import IdentityError, IdentityNotFound, UpstreamError
 from indexer.sync.identity import IdentityResolver
 from indexer.sync.pds import PdsClient, RepositoryUnavailable

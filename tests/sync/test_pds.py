@@ -9,7 +9,7 @@ import anyio
 import orjson
 import pytest
 
-from indexer._fastpath.batch import AccountEvent
+from indexer._fastpath.events import AccountEvent
 from indexer.simulation.account import World
 from indexer.sync.account_check import AccountChecker
 from indexer.sync.fetch import Fetcher
