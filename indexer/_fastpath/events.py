@@ -1,6 +1,6 @@
 """What a batch tells besides rows: events, drops, and the few operations that Python has to look at, as named tuples.
 
-Numbers: `n` is wave << 24 | place in the batch; times are milliseconds since 1970; revs and keys as in docs/ARCHITECTURE.md.
+`n` is wave << 24 | place in the batch; times are milliseconds since 1970; revs and keys as in docs/ARCHITECTURE.md.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Notice(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """What was refused: a label, whose it was (None if that is not known), and what in it (path, offending text, reason)."""
+    """What was refused: a label, whose it was (None if that is not known), and what in it (path, text, reason)."""
 
     reason: str
     did: str | None
@@ -59,7 +59,7 @@ class Drop(NamedTuple):
 
 
 class PostRelation(NamedTuple):
-    """A post that replies, quotes or mentions. Keys and actors are None where there is no such record, or none with a DID."""
+    """A post that replies, quotes or mentions. Keys and actors are None where there is no record with a DID."""
 
     n: int
     key: int
