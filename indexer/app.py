@@ -227,9 +227,11 @@ class Pipeline:
                 await self._verify(batch)
             gate = partial(batch.gate, accounts, strict=self.recovery is not None)
             await trio.to_thread.run_sync(gate)
-            if self.recovery is not None:
-                await self.recovery.check(item)
-        await trio.to_thread.run_sync(batch.finish, accounts)
+        await trio.to_thread.run_sync(
+            batch.finish, accounts
+        )  # from here on the batch knows the ids of its accounts
+        if not item.proven and self.recovery is not None:
+            await self.recovery.check(item)
 
     async def _verify(self, batch: door.Batch) -> None:
         await self._fetch_keys(batch.keys_needed(self._accounts), anew=False)
@@ -301,7 +303,10 @@ class Pipeline:
         seq = item.batch.last_seq if self._keep_cursor and item.upstream and item.batch.last_seq else None
         deltas = await self._store.apply(item.stored or item.batch, item.upstream, seq)
         if self._cache is not None:
+            began = time.perf_counter()
             await self._cache.apply(deltas)
+            metrics.BATCH_SECONDS.labels("cache").observe(time.perf_counter() - began)
+            metrics.FRAME_TO_CACHE.observe(time.time() - item.received_at)
 
     def _count(self, item: Decoded) -> None:
         totals, batch = self.totals, item.batch

@@ -39,7 +39,7 @@ from indexer.store.sql import load
 MILLION = 1_000_000
 POLL_SECONDS = 0.025
 _TICKS = os.sysconf("SC_CLK_TCK")
-_COMMAND = [sys.executable, "-c", "import sys; from indexer.cli import main; sys.exit(main())"]
+COMMAND = [sys.executable, "-c", "import sys; from indexer.cli import main; sys.exit(main())"]
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ def run(plan: Plan) -> dict[str, Any]:
         sequences = read_sequences(path)
         if not sequences:
             raise FileFormatError(f"{path}: expected frames with sequence numbers, found none")
-        with ephemeral_servers() as servers, _relay(path, plan.rate) as (relay, address):
+        with ephemeral_servers() as servers, playing(path, plan.rate) as (relay, address):
             environment = _settings(plan, directory, address, servers.postgres_url, servers.redis_url)
-            ingest = subprocess.Popen([*_COMMAND, "ingest"], env=environment, stdout=subprocess.DEVNULL)
+            ingest = subprocess.Popen([*COMMAND, "ingest"], env=environment, stdout=subprocess.DEVNULL)
             try:
                 return asyncio.run(
                     _measure(
@@ -111,8 +111,12 @@ def read_sequences(path: Path) -> array[int]:
 
 
 @contextmanager
-def _relay(path: Path, rate: float | None) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    command = [*_COMMAND, "simulate", "--frames", str(path), "--rate", str(rate or 0)]
+def playing(path: Path, rate: float | None, port: int = 0) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A relay that plays a frames file at `rate` events a second (None: as fast as they are taken), with its address.
+
+    Raises FileFormatError where it does not start.
+    """
+    command = [*COMMAND, "simulate", "--frames", str(path), "--rate", str(rate or 0), "--port", str(port)]
     relay = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         assert relay.stdout is not None
@@ -125,24 +129,33 @@ def _relay(path: Path, rate: float | None) -> Iterator[tuple[subprocess.Popen[by
         relay.wait(60)
 
 
-def _settings(plan: Plan, directory: str, address: str, postgres_url: str, redis_url: str) -> dict[str, str]:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port: int = free.getsockname()[1]
+        return port
+
+
+def own_environment(**settings: str) -> dict[str, str]:
+    """The environment of a process under test: ours without its INDEXER_ variables, and these settings."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("INDEXER_")}
-    return {
-        **own,
-        "INDEXER_STATE_DIR": f"{directory}/state",
-        "INDEXER_POSTGRES_URL": postgres_url,
-        "INDEXER_REDIS_URL": redis_url,
-        "INDEXER_UPSTREAMS": address.replace("http://", "ws://"),
-        "INDEXER_PLC_URL": address,
-        "INDEXER_HANDLE_RESOLVER_URL": address,
-        "INDEXER_ALLOW_PRIVATE_HOSTS": "true",
-        "INDEXER_VERIFY": plan.verify,
-        "INDEXER_METRICS_PORT": str(port),
-        "INDEXER_LOG_LEVEL": "warning",
-    }
+    return {**own, **settings}
+
+
+def _settings(plan: Plan, directory: str, address: str, postgres_url: str, redis_url: str) -> dict[str, str]:
+    return own_environment(
+        INDEXER_STATE_DIR=f"{directory}/state",
+        INDEXER_POSTGRES_URL=postgres_url,
+        INDEXER_REDIS_URL=redis_url,
+        INDEXER_UPSTREAMS=address.replace("http://", "ws://"),
+        INDEXER_PLC_URL=address,
+        INDEXER_HANDLE_RESOLVER_URL=address,
+        INDEXER_ALLOW_PRIVATE_HOSTS="true",
+        INDEXER_VERIFY=plan.verify,
+        INDEXER_METRICS_PORT=str(free_port()),
+        INDEXER_LOG_LEVEL="warning",
+    )
 
 
 # --- measuring -------------------------------------------------------------------------------------------------------

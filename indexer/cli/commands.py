@@ -152,50 +152,71 @@ def _repair(loaded: Loaded, arguments: argparse.Namespace) -> int:
 
 
 def _bench_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=["ingest"], help="what to measure")
-    source = parser.add_mutually_exclusive_group()
+    kinds = parser.add_subparsers(dest="what", required=True, metavar="ingest|read")
+    ingest = kinds.add_parser("ingest", help="how many events a second become durable")
+    source = ingest.add_mutually_exclusive_group()
     source.add_argument("--frames", type=Path, metavar="FILE", help="frames to play")
     source.add_argument(
         "--simulate", type=int, default=200_000, metavar="N", help="events to simulate (200000)"
     )
-    parser.add_argument("--accounts", type=int, default=20_000, help="accounts to simulate (20000)")
-    parser.add_argument(
+    ingest.add_argument("--accounts", type=int, default=20_000, help="accounts to simulate (20000)")
+    ingest.add_argument(
         "--verify",
         choices=["hashes", "full"],
         default="hashes",
         help="check hashes only, or signatures and proofs too (hashes)",
     )
-    parser.add_argument(
+    ingest.add_argument(
         "--rate", type=float, help="events a second that the relay sends (as fast as it goes)"
     )
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="write a chart (SVG)")
-    _json_flag(parser)
+    read = kinds.add_parser("read", help="how fast the API answers, alone and while events flow in")
+    read.add_argument("--simulate", type=int, default=60_000, metavar="N", help="events of history (60000)")
+    read.add_argument("--live", type=int, default=20_000, metavar="N", help="events sent meanwhile (20000)")
+    read.add_argument("--rate", type=float, default=500.0, help="events a second sent meanwhile (500)")
+    read.add_argument("--accounts", type=int, default=2_000, help="accounts to simulate (2000)")
+    read.add_argument("--viewers", type=int, default=200, help="accounts that read (200)")
+    read.add_argument("--seconds", type=float, default=3.0, help="seconds of each measurement (3)")
+    for kind in (ingest, read):
+        kind.add_argument("--plot", type=Path, metavar="FILE", help="write a chart (SVG)")
+        _json_flag(kind)
 
 
 def _bench(_loaded: Loaded, arguments: argparse.Namespace) -> int:
     import msgspec
 
-    from indexer.cli import bench_ingest
+    from indexer.cli import bench_ingest, bench_read
 
-    if arguments.frames is not None and not arguments.frames.is_file():
-        raise FileFormatError(f"expected a file, found none: {arguments.frames}")
-    result = bench_ingest.run(
-        bench_ingest.Plan(
-            frames=arguments.frames,
-            events=arguments.simulate,
-            accounts=arguments.accounts,
-            verify=arguments.verify,
-            rate=arguments.rate,
-            quiet=arguments.json,
+    if arguments.what == "read":
+        result = bench_read.run(
+            bench_read.Plan(
+                events=arguments.simulate,
+                accounts=arguments.accounts,
+                live_events=arguments.live,
+                rate=arguments.rate,
+                viewers=min(arguments.viewers, arguments.accounts),
+                seconds=arguments.seconds,
+                quiet=arguments.json,
+            )
         )
-    )
+        chart, text = bench_read.as_svg(result), bench_read.as_text(result)
+    else:
+        if arguments.frames is not None and not arguments.frames.is_file():
+            raise FileFormatError(f"expected a file, found none: {arguments.frames}")
+        result = bench_ingest.run(
+            bench_ingest.Plan(
+                frames=arguments.frames,
+                events=arguments.simulate,
+                accounts=arguments.accounts,
+                verify=arguments.verify,
+                rate=arguments.rate,
+                quiet=arguments.json,
+            )
+        )
+        chart, text = bench_ingest.as_svg(result), bench_ingest.as_text(result)
+        del result["samples"]
     if arguments.plot is not None:
-        arguments.plot.write_text(bench_ingest.as_svg(result), encoding="utf-8")
-    del result["samples"]
-    print(
-        msgspec.json.encode(result).decode() + "\n" if arguments.json else bench_ingest.as_text(result),
-        end="",
-    )
+        arguments.plot.write_text(chart, encoding="utf-8")
+    print(msgspec.json.encode(result).decode() + "\n" if arguments.json else text, end="")
     return 0
 
 
@@ -370,7 +391,13 @@ COMMANDS = {
             ("servers", "operations"),
             _json_flag,
         ),
-        Command("bench", "measure how much this machine takes in", _bench, ("operations",), _bench_arguments),
+        Command(
+            "bench",
+            "measure what this machine takes in and answers",
+            _bench,
+            ("operations",),
+            _bench_arguments,
+        ),
         Command(
             "config",
             "print the effective settings and where each comes from",

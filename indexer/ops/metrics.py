@@ -40,6 +40,11 @@ FRAME_TO_COMMIT = Histogram(
     "From the receipt of a batch's oldest frame to its commit",
     buckets=_LATENCIES,
 )
+FRAME_TO_CACHE = Histogram(
+    "indexer_frame_to_cache_seconds",
+    "From the receipt of a batch's oldest frame to its items' places in the cached timelines",
+    buckets=_LATENCIES,
+)
 QUEUE_BYTES = Gauge("indexer_queue_bytes", "Bytes that wait before a stage", ["stage"])
 
 # --- repositories ---
