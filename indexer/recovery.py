@@ -21,6 +21,7 @@ import structlog
 import trio
 
 from indexer._fastpath import batch as door
+from indexer._fastpath.events import AccountEvent, Drop
 from indexer._fastpath.accounts import AccountTable
 from indexer.config import Settings
 from indexer.errors import StoreError
@@ -69,7 +70,7 @@ class CheckedBatch:
     """
 
     def __init__(
-        self, batch: door.Batch, account_events: list[door.AccountEvent], holes: Sequence[tuple[str, int]]
+        self, batch: door.Batch, account_events: list[AccountEvent], holes: Sequence[tuple[str, int]]
     ) -> None:
         self._batch = batch
         self.account_events = account_events
@@ -250,7 +251,7 @@ async def _tell(works: list[_Work]) -> None:
         work.durable.set()
 
 
-def _leaves_hole(drop: door.Drop) -> bool:
+def _leaves_hole(drop: Drop) -> bool:
     """Whether a refused commit means that our copy lacks something. What the gate held back is in hand
     already.
     """

@@ -49,3 +49,33 @@ def test_mentions_agree(name: str) -> None:
                 expected[operation.did, operation.path.split("/")[1]] = mentions
     assert got == expected
     assert expected or name.startswith("relay")
+
+
+def unusual(frame: bytes) -> bytes:
+    """The same commit with one more field in header, body and operation, so that no usual form is met."""
+    header = b"\xa2\x61t\x67#commit\x62op\x01"
+    assert frame.startswith(header + b"\xac\x63ops")
+    body = frame[len(header) :]
+    operation = b"\xa3\x63cid"
+    longer = b"\xa4\x63cid"
+    ops, rest = body[1:].split(b"\x63rev", 1)
+    ops = ops.replace(operation, longer).replace(
+        b"\x66action\x66create", b"\x66action\x66create\x67unknown\xf6"
+    )
+    return b"\xa3\x61t\x67#commit\x62op\x01\x63new\x80\xad" + ops + b"\x63rev" + rest + b"\x69zzzzzzzzz\xa0"
+
+
+def test_unusual_forms_give_the_same_rows() -> None:
+    usual = [
+        frame
+        for frame in read_frames("relay-frames/frames.zst")
+        if b"\x66action\x66create" in frame
+        and b"\x64prev\xd8" not in frame
+        and frame.count(b"\x66action") == 1
+    ]
+    assert len(usual) > 100
+    changed = [unusual(frame) for frame in usual]
+    expected, got = Store(), Store()
+    assert described(got.run(decode(changed, inversion=True)), got) == described(
+        expected.run(decode(usual, inversion=True)), expected
+    )
