@@ -21,8 +21,8 @@ import structlog
 import trio
 
 from indexer._fastpath import batch as door
-from indexer._fastpath.events import AccountEvent, Drop
 from indexer._fastpath.accounts import AccountTable
+from indexer._fastpath.events import AccountEvent, Drop
 from indexer.config import Settings
 from indexer.errors import StoreError
 from indexer.ops import metrics
