@@ -1,0 +1,137 @@
+"""The writer's statements never read more of a large table than they must, whatever the planner believes about it.
+
+The plans are made as the writer's are: generic, without statistics on the staging tables, once while the large
+tables are empty
+(as in a new database) and once after they were filled and analyzed with a shape that misleads (one account has
+written nearly everything).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from indexer.store.edges import EDGES
+from indexer.store.pool import connect
+from indexer.store.sql import load
+
+pytestmark = pytest.mark.anyio
+
+LARGE = {
+    "like", "repost", "follow", "block", "post", "duplicate", "notification", "post_count", "actor_count", "repo",
+    "actor", "record",
+}  # fmt: skip
+ROWS = 5_000
+STATEMENTS = {
+    **{f"{edge.stage} delete": edge.delete for edge in EDGES},
+    **{f"{edge.stage} promote": edge.promote for edge in EDGES},
+    **{f"{edge.stage} insert": edge.insert for edge in EDGES},
+    **{
+        name: load(name)
+        for name in (
+            "post_prefetch", "post_gates", "post_ancestors", "post_delete", "post_insert", "post_lean_likes",
+            "post_lean_reposts", "post_count_save", "actor_count_save", "repo_save", "record_find",
+        )
+    },
+}  # fmt: skip
+
+
+async def fill(connection: asyncpg.Connection[Any]) -> None:
+    """One account liked, reposted, followed and posted nearly everything; another is the subject of it."""
+    await connection.execute(
+        f"""INSERT INTO actor (id, did) SELECT g, 'did:plc:' || g FROM generate_series(1, {ROWS}) g;
+        INSERT INTO repo (actor, rev) SELECT g, 1 FROM generate_series(1, {ROWS}) g;
+        INSERT INTO "like" SELECT g, 1, g, 2, g, g FROM generate_series(1, {ROWS}) g;
+        INSERT INTO repost SELECT g, 1, g, 2, g, g FROM generate_series(1, {ROWS}) g;
+        INSERT INTO follow SELECT g, 1, g, g, g FROM generate_series(1, {ROWS}) g;
+        INSERT INTO follow SELECT g + {ROWS}, g + 2, 2, g, g FROM generate_series(1, {ROWS}) g;
+        INSERT INTO block SELECT g, 1, g, g, g FROM generate_series(1, {ROWS}) g;
+        INSERT INTO duplicate (kind, rkey, actor, subject_key, subject_actor, created_at, indexed_at)
+            SELECT 1 + g % 4, -g, 1, g, 2, g, g FROM generate_series(1, {ROWS}) g;
+        INSERT INTO post SELECT g, 1, g, g, g - 1, 1, 1, 1, g - 1, 1, 0, 'c', 'r' FROM generate_series(1, {ROWS}) g;
+        INSERT INTO post_count SELECT g, 2, 1 FROM generate_series(1, {ROWS}) g;
+        INSERT INTO actor_count SELECT g, 1 FROM generate_series(1, {ROWS}) g;
+        INSERT INTO record SELECT 8, g, 1, 'c', g, g, 'r' FROM generate_series(1, {ROWS}) g;
+        INSERT INTO notification SELECT 2, g, 1, 5, 5, g FROM generate_series(1, {ROWS}) g;"""
+    )
+
+
+async def stage(connection: asyncpg.Connection[Any]) -> None:
+    """A batch of 50 of everything, all by the busy account, half of it there already."""
+    half = ROWS - 25
+    await connection.execute(
+        f"""INSERT INTO stage_like SELECT g, {half} + g, 1, {half} + g, 2, 1, 1, NULL, NULL, NULL, 'c', NULL, false
+            FROM generate_series(1, 50) g;
+        INSERT INTO stage_repost SELECT * FROM stage_like;
+        INSERT INTO stage_follow SELECT g, {half} + g, 1, {half} + g, 1, 1, NULL, NULL, NULL, NULL, false
+            FROM generate_series(1, 50) g;
+        INSERT INTO stage_block SELECT g, {half} + g, 1, {half} + g, 1, 1, NULL, false FROM generate_series(1, 50) g;
+        INSERT INTO stage_delete SELECT g, k, g, 1, false FROM generate_series(1, 20) g, generate_series(1, 5) k;
+        INSERT INTO stage_post SELECT g, {ROWS} + g, 1, 1, 1, {half} + g, 1, 1, 1, {half} + g, 1, 0, 'c', 'r', false
+            FROM generate_series(1, 50) g;
+        INSERT INTO stage_repo SELECT g, 2, 'd' FROM generate_series(1, 50) g;
+        INSERT INTO stage_delta SELECT g, 2, 1, 0, 0, 0 FROM generate_series(1, 50) g;
+        INSERT INTO stage_actor_delta SELECT g, 1, 0, 0 FROM generate_series(1, 50) g;"""
+    )
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The plan's nodes, depth first."""
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
+
+
+@pytest.mark.parametrize("planned", ["while empty", "after growth"])
+async def test_no_statement_reads_a_whole_table(postgres_url: str, planned: str) -> None:
+    connection = await connect(postgres_url)
+    await connection.execute(load("stage"))
+    names = {name: f"s{number}" for number, name in enumerate(STATEMENTS)}
+    if planned == "while empty":
+        await _prepare(connection, names)
+    await fill(connection)
+    if planned == "after growth":
+        await connection.execute("ANALYZE")
+        await _prepare(connection, names)
+    arguments = {0: "", 2: "(0, 16777216)", 3: r"(0, 16777216, decode(repeat('00', 64), 'hex'))"}
+    found = []
+    for name, text in STATEMENTS.items():
+        transaction = connection.transaction()
+        await transaction.start()
+        await stage(connection)
+        count = 3 if "$3" in text else 2 if "$2" in text else 0
+        given = "('{}', '{}', '{}')" if name in ("post_gates", "record_find") else arguments[count]
+        answer = await connection.fetchval(
+            f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE {names[name]}{given}"
+        )
+        for node in nodes(json.loads(answer)[0]["Plan"]):
+            table = node.get("Relation Name", "")
+            read = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+            if table in LARGE and read > 1000:
+                found.append(
+                    f"{name} reads {read:.0f} rows of {table}: {node['Node Type']} {node.get('Index Name')}"
+                )
+        await transaction.rollback()
+    await connection.close()
+    assert not found
+
+
+async def _prepare(connection: asyncpg.Connection[Any], names: dict[str, str]) -> None:
+    """Prepare every statement and have its generic plan made."""
+    types = {
+        "post_gates": "(smallint[], bigint[], bigint[])",
+        "record_find": "(smallint[], bigint[], bigint[])",
+    }
+    for name, text in STATEMENTS.items():
+        given = types.get(name) or (
+            "(integer, integer, bytea)" if "$3" in text else "(integer, integer)" if "$2" in text else ""
+        )
+        await connection.execute(f"PREPARE {names[name]}{given} AS {text}")
+        arguments = {
+            "": "", "(integer, integer)": "(0, 0)", "(integer, integer, bytea)": "(0, 0, '')",
+        }.get(given, "('{}', '{}', '{}')")  # fmt: skip
+        await connection.execute(f"EXPLAIN EXECUTE {names[name]}{arguments}")
