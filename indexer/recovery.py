@@ -151,7 +151,7 @@ class Recovery:
         return batches
 
     async def check(self, item: Decoded) -> None:
-        """After the gate: keep what it held back, and fix what of the batch may be stored."""
+        """After the gate and `finish`: keep what was held back, and fix what of the batch may be stored."""
         batch = item.batch
         for did, frame in batch.held:
             self.resync.hold(did, frame)

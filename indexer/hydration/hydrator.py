@@ -295,6 +295,7 @@ class Hydrator:
         wanted = [actor for actor in actors if actor not in state.actors]
         if not wanted:
             return
+        added = wanted
         kept = self.book.of(state.viewer, state.asker.version)
         if kept is not None:
             wanted = _add_kept_actors(state, kept, wanted)
@@ -312,7 +313,7 @@ class Hydrator:
                     kept.actors.put(actor.id, actor, token, actor_subjects(state.viewer, actor.id))
         await self.keys.learn_rare(negative)
         if self._trusted_dids:
-            await self._read_verifications(state, wanted)
+            await self._read_verifications(state, added)
 
     async def _read_verifications(self, state: State, actors: list[int]) -> None:
         trusted = await self.keys.ids_of_dids(self._trusted_dids)
