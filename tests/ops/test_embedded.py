@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import psutil
@@ -221,6 +222,9 @@ def test_a_long_path_is_no_obstacle(state: Path) -> None:
     long_state = state / ("deep" * 10) / ("deeper" * 10)
     with EmbeddedServers(long_state, tuning=_SMALL) as servers:
         assert query(servers.postgres_url, "SELECT 1") == 1
+        sockets = Path(parse_qs(urlsplit(servers.postgres_url).query)["host"][0])
+        assert sockets.is_dir()
+    assert not sockets.exists()
 
 
 @pytest.mark.anyio

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ class EmbeddedServers:
         self._want_postgres = postgres
         self._want_valkey = valkey
         self._lock: int | None = None
+        self._run_directory: Path | None = None
         self._postgres: EmbeddedPostgres | None = None
         self._valkey: EmbeddedValkey | None = None
 
@@ -115,7 +117,7 @@ class EmbeddedServers:
                 "it. Set INDEXER_STATE_DIR to another place, such as /var/lib/indexer"
             )
         password = _password(state)
-        run_directory = _run_directory(state)
+        run_directory = self._run_directory = _run_directory(state)
         account.owns(run_directory)
         logs = state / "logs"
         logs.mkdir(exist_ok=True, mode=0o700)
@@ -155,6 +157,8 @@ class EmbeddedServers:
             server.stop()
         if self._lock is not None:
             (self.state_directory / "addresses.json").unlink(missing_ok=True)
+            if self._run_directory is not None and self._run_directory.parent != self.state_directory:
+                shutil.rmtree(self._run_directory)
             os.close(self._lock)
             self._lock = None
 
