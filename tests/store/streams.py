@@ -34,6 +34,7 @@ from tests.store.model import (
 )
 
 LIST, STARTER_PACK, GENERATOR = "app.bsky.graph.list", "app.bsky.graph.starterpack", "app.bsky.feed.generator"
+STATUSES = (None, None, "deactivated", "deleted", "takendown", "suspended")
 _START = 1_750_000_000_000_000
 
 
@@ -56,12 +57,22 @@ class Account:
 
 
 class Stream:
-    """Makes `events` events of `accounts` accounts; `weights` change how often a collection is written to."""
+    """Makes `events` events of `accounts` accounts; `weights` change how often a collection is written to.
+
+    `ordered` has them as they happened, with rising sequence numbers.
+    """
 
     def __init__(
-        self, seed: int, *, accounts: int = 6, events: int = 120, weights: dict[str, int] | None = None
+        self,
+        seed: int,
+        *,
+        accounts: int = 6,
+        events: int = 120,
+        weights: dict[str, int] | None = None,
+        statuses: tuple[str | None, ...] = STATUSES,
     ) -> None:
         self.random = random.Random(seed)
+        self._statuses = statuses
         key: SigningKey = derived_key(b"stream")
         self.accounts = [self._account(number, key) for number in range(accounts)]
         self.now = _START
@@ -74,8 +85,12 @@ class Stream:
             LIKE: 30, REPOST: 14, FOLLOW: 16, BLOCK: 6, POST: 44, PROFILE: 2, THREADGATE: 6, POSTGATE: 4, LIST: 2,
             LIST_ITEM: 8, LIST_BLOCK: 3, VERIFICATION: 4, STARTER_PACK: 1, GENERATOR: 1, **(weights or {}),
         }  # fmt: skip
+        self.ordered: list[Event] = []
         for _ in range(events):
-            self._event(self.random.choice(self.accounts))
+            account = self.random.choice(self.accounts)
+            before = len(account.events)
+            self._event(account)
+            self.ordered += account.events[before:]
 
     @staticmethod
     def _account(number: int, key: SigningKey) -> Account:
@@ -112,7 +127,7 @@ class Stream:
         return (self.now - _START) // 1000
 
     def _account_event(self, account: Account) -> None:
-        status = self.random.choice([None, None, "deactivated", "deleted", "takendown", "suspended"])
+        status = self.random.choice(self._statuses)
         time = self.now // 1000 - self.random.choice([0, 0, 0, 100_000])
         frame = account_frame(self._seq(), account.did, time * 1000, status is None, status)
         did = account.did

@@ -1,0 +1,1 @@
+"""The ingest process against everything that breaks, compared with the model."""
