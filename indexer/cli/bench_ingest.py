@@ -117,16 +117,15 @@ def playing(path: Path, rate: float | None, port: int = 0) -> Iterator[tuple[sub
     Raises FileFormatError where it does not start.
     """
     command = [*COMMAND, "simulate", "--frames", str(path), "--rate", str(rate or 0), "--port", str(port)]
-    relay = subprocess.Popen(command, stdout=subprocess.PIPE)
-    try:
-        assert relay.stdout is not None
-        line = relay.stdout.readline()
-        if not line:
-            raise FileFormatError(f"{path}: the relay that was to play it did not start")
-        yield relay, json.loads(line)["url"]
-    finally:
-        relay.terminate()
-        relay.wait(60)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as relay:
+        try:
+            assert relay.stdout is not None
+            line = relay.stdout.readline()
+            if not line:
+                raise FileFormatError(f"{path}: the relay that was to play it did not start")
+            yield relay, json.loads(line)["url"]
+        finally:
+            relay.terminate()
 
 
 def free_port() -> int:

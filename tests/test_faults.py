@@ -1,0 +1,159 @@
+"""Killing, restarting and wiping at random instants: the database ends as if nothing had happened (rules 1 and 3).
+
+The real `indexer ingest` follows a real relay; the uninterrupted run over the same frames is the oracle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import asyncpg
+import pytest
+import redis
+
+from indexer.cli.bench_ingest import COMMAND, own_environment, playing
+from indexer.ops.embedded import EmbeddedServers, ephemeral_servers
+from indexer.simulation.bulk import simulate_to_file
+from indexer.store.audit import audit
+from indexer.store.migrate import migrate
+
+EVENTS = 6_000
+IDS = {
+    "actor",
+    "subject_actor",
+    "parent_actor",
+    "root_actor",
+    "quote_actor",
+    "via_actor",
+    "author",
+    "recipient",
+    "list_actor",
+    "joined_actor",
+    "id",
+}
+"""Columns that hold ids of accounts: two runs give the same accounts different ones."""
+
+LOOKED_UP = {"identity_due_at", "identity_at", "handle", "signing_key", "pds"}
+"""Columns that the background look at identities fills, at its own pace."""
+
+NOTICED = {"actor": {"indexed_at"}, "dropped": {"last_at"}}
+"""When an account was first, or a drop last, noticed: kept to the batch, whose borders a kill moves."""
+
+
+@pytest.fixture(scope="module")
+def frames() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="indexer-faults-") as directory:
+        path = Path(directory) / "stream.frames.zst"
+        simulate_to_file(path, EVENTS, 300, seed=11)
+        yield path
+
+
+@contextmanager
+def ingesting(servers: EmbeddedServers, address: str) -> Iterator[subprocess.Popen[bytes]]:
+    environment = own_environment(
+        INDEXER_STATE_DIR=str(servers.state_directory / "ingest"),
+        INDEXER_POSTGRES_URL=servers.postgres_url,
+        INDEXER_REDIS_URL=servers.redis_url,
+        INDEXER_UPSTREAMS=address.replace("http://", "ws://"),
+        INDEXER_PLC_URL=address,
+        INDEXER_HANDLE_RESOLVER_URL=address,
+        INDEXER_ALLOW_PRIVATE_HOSTS="true",
+        INDEXER_VERIFY="hashes",
+        INDEXER_METRICS_PORT="0",
+        INDEXER_LOG_LEVEL="error",
+        INDEXER_BATCH_EVENTS="150",
+    )
+    process = subprocess.Popen([*COMMAND, "ingest"], env=environment, stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def durable(url: str) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval("SELECT coalesce(max(seq), 0) FROM cursor") or 0
+    finally:
+        await connection.close()
+
+
+def reach(url: str, seq: int, process: subprocess.Popen[bytes]) -> int:
+    """Wait until everything up to `seq` is durable."""
+    for _ in range(2_400):
+        found = asyncio.run(durable(url))
+        if found >= seq:
+            return found
+        assert process.poll() is None, f"ingest ended with exit code {process.returncode}"
+        time.sleep(0.05)
+    raise AssertionError(f"seq {seq} was not durable within two minutes; {found} is")
+
+
+async def tables(url: str) -> dict[str, list[str]]:
+    """Every table's rows as sorted JSON, accounts by DID and rare keys by path instead of the ids of this run."""
+    connection = await asyncpg.connect(url)
+    try:
+        names: dict[int, str] = {
+            row[0]: row[1] for row in await connection.fetch("SELECT id, did FROM actor")
+        }
+        names |= {row[0]: row[1] for row in await connection.fetch("SELECT id, path FROM rare_key")}
+        found = {}
+        for (table,) in await connection.fetch(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
+            "AND tablename NOT IN ('migration', 'cursor', 'rare_key')"
+        ):
+            rows = await connection.fetch(f'SELECT to_jsonb(x) AS row FROM "{table}" AS x')
+            left_out = LOOKED_UP | NOTICED.get(table, set())
+            found[table] = sorted(comparable(json.loads(row["row"]), names, left_out) for row in rows)
+        return found
+    finally:
+        await connection.close()
+
+
+def comparable(row: dict[str, Any], names: dict[int, str], left_out: set[str]) -> str:
+    return json.dumps(
+        {
+            name: names.get(value, value) if name in IDS or name.endswith("key") else value
+            for name, value in sorted(row.items())
+            if name not in left_out
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def untroubled(frames: Path) -> dict[str, list[str]]:
+    """The tables after an uninterrupted run."""
+    with ephemeral_servers() as servers, playing(frames, None) as (_, address):
+        asyncio.run(migrate(servers.postgres_url))
+        with ingesting(servers, address) as process:
+            reach(servers.postgres_url, EVENTS, process)
+        return asyncio.run(tables(servers.postgres_url))
+
+
+def test_kill_9_at_random_instants_loses_nothing_and_counts_nothing_twice(
+    frames: Path, untroubled: dict[str, list[str]]
+) -> None:
+    rng = random.Random(3)
+    with ephemeral_servers() as servers, playing(frames, 3_000.0) as (_, address):
+        asyncio.run(migrate(servers.postgres_url))
+        seq = 0
+        for _ in range(5):
+            with ingesting(servers, address) as process:
+                seq = reach(servers.postgres_url, min(seq + 600, EVENTS), process)
+                time.sleep(rng.uniform(0, 0.15))
+            with redis.Redis.from_url(servers.redis_url) as client:
+                client.flushall()
+        with ingesting(servers, address) as process:
+            reach(servers.postgres_url, EVENTS, process)
+        assert asyncio.run(tables(servers.postgres_url)) == untroubled
+        assert asyncio.run(audit(servers.postgres_url)) == []
