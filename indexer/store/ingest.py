@@ -24,6 +24,7 @@ from indexer.sync.refresh import Finding
 
 DAY = 86_400_000
 HOUR = 3_600_000
+MINUTE = 60_000
 
 
 class IngestStore:
@@ -85,14 +86,14 @@ class IngestStore:
     async def save_identity(self, finding: Finding) -> None:
         """Keep what a look at an identity found.
 
-        Where nobody answered, what was known stays, and the account is due again in an hour. A handle that
+        Where nobody answered, what was known stays, and the account is due again in a minute. A handle that
         was another account's is taken from it (reference AppView, indexHandle).
         """
         with store_errors("cannot save an identity"):
             assert self._pool is not None
             async with self._pool.acquire() as connection, connection.transaction():
                 if not finding.is_final:
-                    await connection.execute(load("identity_postpone"), finding.actor, now() + HOUR)
+                    await connection.execute(load("identity_postpone"), finding.actor, now() + MINUTE)
                     return
                 if finding.handle is not None:
                     await connection.execute(load("identity_take_handle"), finding.actor, finding.handle)
