@@ -56,6 +56,9 @@ KEY_ATTEMPTS = 3
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Waits before a database that cannot be used is tried again; the last one from then on."""
 
+BUSY_SECONDS = 2.0
+"""How long after a full batch the process counts as catching up."""
+
 SHUTDOWN_SECONDS = 30.0
 """How long what was received may take to become durable after the first signal."""
 
@@ -113,6 +116,7 @@ class Pipeline:
         self._accounts = AccountTable()
         self._durable: dict[str, int] = {}
         self._under_way = 0
+        self._full_at = -BUSY_SECONDS
         self._generations: set[int] = set()
         self._begun = self._ended = 0
         self._wrote = trio.Event()
@@ -142,6 +146,11 @@ class Pipeline:
             self._settings, self._thread, self._store, resolver, client, self._accounts, self._drained, limits
         )
         return self.recovery
+
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether batches come as full as they may, so that the stream waits for us."""
+        return time.monotonic() - self._full_at < BUSY_SECONDS
 
     async def run(self, sources: Iterable[Source]) -> None:
         """Take frames until every source's channel ends and all of them are durable."""
@@ -274,6 +283,9 @@ class Pipeline:
         async with receive:
             async for item in receive:
                 batch = item.batch
+                settings = self._settings
+                if batch.counts["frames"] * 2 > settings.batch_events or item.size * 2 > settings.batch_bytes:
+                    self._full_at = time.monotonic()
                 began = time.perf_counter()
                 await self._retried(self._write, item)
                 metrics.BATCH_SECONDS.labels("write").observe(time.perf_counter() - began)
@@ -405,6 +417,7 @@ async def run_ingest(settings: Settings) -> None:
             resolver,
             partial(thread.call, store.identities_due),
             partial(thread.call, partial(save_identity, store, cache)),
+            busy=lambda: pipeline.is_catching_up,
         )
         with serving(health, settings.metrics_host, settings.metrics_port) as port:
             log.info("health and metrics", host=settings.metrics_host, port=port)

@@ -19,6 +19,7 @@ from indexer.sync.identity import IdentityResolver
 log = structlog.get_logger("indexer.sync")
 
 DUE_PER_ROUND = 200
+DUE_WHILE_BUSY = 10
 CONCURRENCY = 16
 IDLE_SECONDS = 0.5
 
@@ -45,18 +46,24 @@ class IdentityRefresher:
         resolver: IdentityResolver,
         due: Callable[[int], Awaitable[list[tuple[int, str]]]],
         save: Callable[[Finding], Awaitable[None]],
+        *,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`due(count)` gives (id, DID) of the longest due accounts. Both may raise StoreError: tried again later."""
+        """`due(count)` gives (id, DID) of the longest due accounts. Both may raise StoreError: tried again later.
+
+        `busy`: whether the process has something more urgent to do, as catching up; then few are looked at.
+        """
         self._resolver = resolver
         self._due = due
         self._save = save
+        self._busy = busy
 
     async def run(self) -> None:
         """Look at accounts as they become due."""
         limiter = anyio.CapacityLimiter(CONCURRENCY)
         while True:
             try:
-                accounts = await self._due(DUE_PER_ROUND)
+                accounts = await self._due(DUE_WHILE_BUSY if self._busy() else DUE_PER_ROUND)
             except StoreError as error:
                 log.warning("cannot look for identities that are due", error=str(error))
                 accounts = []
