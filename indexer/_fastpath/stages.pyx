@@ -19,6 +19,7 @@ from indexer._fastpath.commit cimport Commit, read_commit, signed_digest
 from indexer._fastpath.frame cimport ACTION_CREATE, ACTION_DELETE, FRAME_COMMIT, FRAME_SYNC
 from indexer._fastpath.gathering cimport Frame, gathering_free
 from indexer._fastpath.interning cimport Did, Path, names_init
+from indexer._fastpath.mst cimport empty_tree
 from indexer._fastpath.rows cimport HELD, KEY_UNKNOWN, REFUSED_ACCOUNT, REPLAYED, SIGNATURE_INVALID, WAVE_SHIFT, Row
 from indexer._fastpath.signatures cimport P256, SECP256K1, PublicKey, verify_p256, verify_secp256k1
 from indexer._fastpath.span cimport Slice, Span, span_of_slice
@@ -224,7 +225,7 @@ cdef class Stages:
 
         A commit whose `since` and `prevData` are not the account's state makes the account desynchronized. With `strict` it, and all that
         follows of the account until somebody sets its state, is held back (`held`); without, it is applied all the same. An account
-        without a state takes any commit.
+        without a state takes any commit; a strict gate lets it take a #sync only of an empty repository.
         """
         cdef uint32_t i
         cdef Frame *frame
@@ -249,7 +250,11 @@ cdef class Stages:
                 frame.status = HELD
                 continue
             if frame.kind == FRAME_SYNC:
-                connected = not account.has_data or memcmp(account.data, frame.data, 32) == 0
+                if account.has_data:
+                    connected = memcmp(account.data, frame.data, 32) == 0
+                else:
+                    # Of a repository that was never seen we have all only if there is nothing in it.
+                    connected = not strict or memcmp(empty_tree() + 4, frame.data, 32) == 0
             else:
                 connected = account.rev == 0 or (
                     frame.since == account.rev

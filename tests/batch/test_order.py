@@ -266,6 +266,22 @@ def test_a_sync_event_that_differs_desynchronizes() -> None:
     assert missed.held == [(alice.did, world.frames[3])]
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_sync_event_as_first_contact(strict: bool) -> None:
+    """Nothing is known of the repository: strictly, it has to be fetched, unless there is nothing in it."""
+    world = World(seed=1)
+    alice = world.account()
+    alice.create_record(POST, {"text": "one"})
+    full = alice.sync_event()
+    bob = world.account()
+    bob.apply([])
+    empty = bob.sync_event()
+    store = Store()
+    batch = store.run(decode([full, empty]), strict=strict)
+    assert batch.status == (["desynchronized", "ok"] if strict else ["ok", "ok"])
+    assert [did for did, _ in batch.desynchronized] == ([alice.did] if strict else [])
+
+
 def test_shards_share_the_stream() -> None:
     world = World(seed=1)
     accounts = [world.account() for _ in range(20)]
