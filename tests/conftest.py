@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 import redis
+import structlog
 
 from indexer.ops.embedded import EmbeddedServers, Tuning, ephemeral_servers
 from indexer.store.migrate import migrate
@@ -82,6 +84,15 @@ def shared_directory() -> Path:
             f"expected the shared vectors in {directory} (or where INDEXER_SHARED says); they are not there"
         )
     return directory
+
+
+@pytest.fixture(autouse=True)
+def logs_of_its_own() -> Iterator[None]:
+    """A test that runs a command in this process sends the logs to its own stderr, which is closed after it."""
+    handlers = logging.getLogger().handlers[:]
+    yield
+    logging.getLogger().handlers[:] = handlers
+    structlog.reset_defaults()
 
 
 @pytest.fixture

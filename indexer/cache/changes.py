@@ -77,10 +77,10 @@ def changes_of(deltas: Deltas) -> Changes:
     return Changes(False, list(posts), list(accounts), list(pairs), lists)
 
 
-async def tell(client: CacheClient, changes: Changes) -> None:
-    """Publish a message. Raises CacheError."""
+async def tell(client: CacheClient, changes: Changes) -> int:
+    """Publish a message; how many workers heard it. Raises CacheError."""
     async with client.commands() as redis:
-        await redis.publish(keys.CHANGES, _encode(changes))
+        return int(await redis.publish(keys.CHANGES, _encode(changes)))
 
 
 async def listen(

@@ -14,6 +14,8 @@ EPOCH_SECONDS = 3
 CHANGES = PREFIX + "changes"
 """Channel: what each commit changed, see changes.py."""
 
+COUNTS_WANTED_SECONDS = 600
+
 TIMELINE_SECONDS = 7200
 """How long a timeline stays after its last read."""
 
@@ -49,6 +51,16 @@ ACTOR_BUCKETS = 64
 def timeline(epoch: str, viewer: int) -> str:
     """Sorted set: the newest items of a home timeline (item members, score = sort_at in ms) and FLOOR_MEMBER."""
     return of_epoch(epoch, f"timeline:{viewer}")
+
+
+def counts_wanted(epoch: str) -> str:
+    """Set by readers that would use cached counts, for COUNTS_WANTED_SECONDS."""
+    return of_epoch(epoch, "counts-wanted")
+
+
+def counts_kept(epoch: str) -> str:
+    """Set by the writer while it sends every changed count: only then may a reader fill one."""
+    return of_epoch(epoch, "counts-kept")
 
 
 def timeline_reads(epoch: str) -> str:

@@ -181,6 +181,8 @@ class CacheReader:
             async with self._client.pipeline() as pipeline:
                 pipeline.get(keys.EPOCH)
                 if epoch is not None:
+                    pipeline.exists(keys.counts_kept(epoch))
+                    pipeline.set(keys.counts_wanted(epoch), 1, ex=keys.COUNTS_WANTED_SECONDS)
                     for set_name, set_members in members.items():
                         pipeline.execute_command("ZMSCORE", keys.of_epoch(epoch, set_name), *set_members)
                 current, *answers = await pipeline.execute()
@@ -188,9 +190,12 @@ class CacheReader:
             if self._epoch is None:
                 return None, {}
             if self._epoch == epoch:
+                are_kept, _, *scores = answers
+                if not are_kept:
+                    return None, {}  # the writer has not taken up our wish yet
                 return epoch, {
                     (set_name, member): score
-                    for (set_name, set_members), set_scores in zip(members.items(), answers, strict=True)
+                    for (set_name, set_members), set_scores in zip(members.items(), scores, strict=True)
                     for member, score in zip(set_members, set_scores, strict=True)
                 }
         return None, {}

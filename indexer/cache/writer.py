@@ -79,17 +79,9 @@ class CacheWriter:
         self._fill_script = client.script("fill_timeline")
         self._trim_script = client.script("trim_timeline")
         self._sizes: dict[int, int] = {}
+        self._sends_counts = False
+        self._listeners = 0
         self.status = CacheWriterStatus()
-
-    @property
-    def wants_feed(self) -> bool:
-        """Whether any timeline is cached, so that feed items matter."""
-        return len(self._fan_out) > 0
-
-    @property
-    def wants_counts(self) -> bool:
-        """Whether counts may be cached."""
-        return self.status.epoch is not None
 
     async def run(self) -> None:
         """Renew the epoch, take up what readers asked for, give up what nobody reads; until cancelled."""
@@ -112,7 +104,7 @@ class CacheWriter:
             await self._tell(EVERYTHING)
             self._lose_epoch(CacheError("what the last commit changed is not known"))
             return
-        for change in deltas.changes:
+        for change in deltas.changes if len(self._fan_out) else ():
             if change.kind == FOLLOW:
                 if self._fan_out.forget(change.actor):
                     await self._drop_timelines([change.actor])
@@ -125,7 +117,8 @@ class CacheWriter:
         if self.status.epoch is None:
             return
         try:
-            await tell(self._client, changes_of(deltas))
+            # while nobody listens, what exactly changed need not be made out
+            self._listeners = await tell(self._client, changes_of(deltas) if self._listeners else EVERYTHING)
             await self._send(self.status.epoch, self._fan_out.take(), deltas)
         except CacheError as error:
             self._lose_epoch(error)
@@ -170,6 +163,7 @@ class CacheWriter:
         self.status.timelines = 0
         self._fan_out.clear()
         self._sizes.clear()
+        self._sends_counts = False
         for task in self._filling.values():
             task.cancel()
 
@@ -186,8 +180,18 @@ class CacheWriter:
         epoch = self.status.epoch
         if epoch is None:
             return
-        async with self._client.commands() as redis:
-            readers = await redis.spop(keys.timeline_reads(epoch), 10_000)
+        async with self._client.pipeline() as pipeline:
+            pipeline.spop(keys.timeline_reads(epoch), 10_000)
+            pipeline.exists(keys.counts_wanted(epoch))
+            readers, counts_wanted = await pipeline.execute()
+            if counts_wanted and not self._sends_counts:
+                # every commit from here on is sent; what was committed before, a reader finds in Postgres
+                self._sends_counts = True
+                pipeline.set(keys.counts_kept(epoch), 1)
+                await pipeline.execute()
+        if self._sends_counts and not counts_wanted:
+            self._lose_epoch(CacheError("nobody has read counts for a while: they are not kept on"))
+            return
         for reader in readers or ():
             viewer = int(reader)
             if not self._fan_out.read(viewer, self._clock()) and viewer not in self._filling:
@@ -274,7 +278,7 @@ class CacheWriter:
                         trims.append(viewer)
                 if change.removed:
                     pipeline.zrem(name, *change.removed)
-            for name, values in count_changes(epoch, deltas).items():
+            for name, values in count_changes(epoch, deltas).items() if self._sends_counts else ():
                 pipeline.zadd(name, values, xx=True)
             if len(pipeline):
                 await pipeline.execute()
