@@ -186,9 +186,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fast_websocket: Annotated[
         bool, Option("ingest", "deframe data messages in compiled code instead of in trio-websocket")
     ] = True
-    keep_unknown_collections: Annotated[
-        bool, Option("ingest", "keep the records of collections that the program does not know, as they came")
-    ] = False
 
     # --- identity ---
     plc_url: Annotated[
