@@ -28,7 +28,7 @@ from tests.store.test_model import assert_equal, expected
 
 FAULTS = int(os.environ.get("INDEXER_FAULTS", "3"))
 EVENTS_BETWEEN = 60
-PATIENCE = 120.0
+PATIENCE = 60.0 + 30.0 * FAULTS  # after each break the process waits longer before it connects again
 
 
 @pytest.fixture
