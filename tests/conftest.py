@@ -87,12 +87,13 @@ def shared_directory() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def logs_of_its_own() -> Iterator[None]:
-    """A test that runs a command in this process sends the logs to its own stderr, which is closed after it."""
+def quiet_logs() -> Iterator[None]:
+    """Logs go nowhere, unless the test runs a command: that sends them to the test's own stderr, closed after it."""
     handlers = logging.getLogger().handlers[:]
+    structlog.reset_defaults()
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     yield
     logging.getLogger().handlers[:] = handlers
-    structlog.reset_defaults()
 
 
 @pytest.fixture
