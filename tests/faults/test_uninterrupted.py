@@ -20,11 +20,12 @@ import asyncpg
 import pytest
 import redis
 
-from indexer.cli.bench_ingest import COMMAND, own_environment, playing
+from indexer.cli.bench_ingest import playing
 from indexer.ops.embedded import EmbeddedServers, ephemeral_servers
 from indexer.simulation.bulk import simulate_to_file
 from indexer.store.audit import audit
 from indexer.store.migrate import migrate
+from tests.faults.processes import durable, ingest
 
 EVENTS = 6_000
 IDS = {
@@ -58,34 +59,21 @@ def frames() -> Iterator[Path]:
 
 
 @contextmanager
-def ingesting(servers: EmbeddedServers, address: str) -> Iterator[subprocess.Popen[bytes]]:
-    environment = own_environment(
-        INDEXER_STATE_DIR=str(servers.state_directory / "ingest"),
-        INDEXER_POSTGRES_URL=servers.postgres_url,
+def ingesting(servers: EmbeddedServers, directory: Path, address: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = ingest(
+        directory,
+        servers.postgres_url,
+        address.replace("http://", "ws://"),
         INDEXER_REDIS_URL=servers.redis_url,
-        INDEXER_UPSTREAMS=address.replace("http://", "ws://"),
-        INDEXER_PLC_URL=address,
+        INDEXER_CACHE_ENABLED="true",
         INDEXER_HANDLE_RESOLVER_URL=address,
-        INDEXER_ALLOW_PRIVATE_HOSTS="true",
-        INDEXER_VERIFY="hashes",
-        INDEXER_METRICS_PORT="0",
-        INDEXER_LOG_LEVEL="error",
         INDEXER_BATCH_EVENTS="150",
     )
-    process = subprocess.Popen([*COMMAND, "ingest"], env=environment, stdout=subprocess.DEVNULL)
     try:
         yield process
     finally:
         process.kill()
         process.wait()
-
-
-async def durable(url: str) -> int:
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetchval("SELECT coalesce(max(seq), 0) FROM cursor") or 0
-    finally:
-        await connection.close()
 
 
 def reach(url: str, seq: int, process: subprocess.Popen[bytes]) -> int:
@@ -131,29 +119,29 @@ def comparable(row: dict[str, Any], names: dict[int, str], left_out: set[str]) -
 
 
 @pytest.fixture(scope="module")
-def untroubled(frames: Path) -> dict[str, list[str]]:
+def untroubled(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """The tables after an uninterrupted run."""
     with ephemeral_servers() as servers, playing(frames, None) as (_, address):
         asyncio.run(migrate(servers.postgres_url))
-        with ingesting(servers, address) as process:
+        with ingesting(servers, tmp_path_factory.mktemp("untroubled"), address) as process:
             reach(servers.postgres_url, EVENTS, process)
         return asyncio.run(tables(servers.postgres_url))
 
 
 def test_kill_9_at_random_instants_loses_nothing_and_counts_nothing_twice(
-    frames: Path, untroubled: dict[str, list[str]]
+    frames: Path, untroubled: dict[str, list[str]], tmp_path: Path
 ) -> None:
     rng = random.Random(3)
     with ephemeral_servers() as servers, playing(frames, 3_000.0) as (_, address):
         asyncio.run(migrate(servers.postgres_url))
         seq = 0
         for _ in range(5):
-            with ingesting(servers, address) as process:
+            with ingesting(servers, tmp_path, address) as process:
                 seq = reach(servers.postgres_url, min(seq + 600, EVENTS), process)
                 time.sleep(rng.uniform(0, 0.15))
             with redis.Redis.from_url(servers.redis_url) as client:
                 client.flushall()
-        with ingesting(servers, address) as process:
+        with ingesting(servers, tmp_path, address) as process:
             reach(servers.postgres_url, EVENTS, process)
         assert asyncio.run(tables(servers.postgres_url)) == untroubled
         assert asyncio.run(audit(servers.postgres_url)) == []
