@@ -6,6 +6,7 @@ INDEXER_FAULTS sets how often each thing breaks (3 unless told otherwise; 50 for
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 import signal
@@ -16,6 +17,9 @@ from typing import Any
 
 import asyncpg
 import pytest
+import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
 from indexer.ops.embedded import EmbeddedServers, Tuning, ephemeral_servers
 from indexer.store.audit import audit
@@ -74,12 +78,13 @@ def break_often(
     events: list[Event],
     fault: Callable[[int], None],
     *,
-    kills_ingest: bool,
+    kills_ingest: bool = False,
+    **settings: str,
 ) -> None:
     """Run the stream to its end; at each of FAULTS random instants `fault` gets the ingest process' id."""
     last = relay.last_seq
     chance = random.Random(7)
-    process = ingest(directory, url, relay.url)
+    process = ingest(directory, url, relay.url, **settings)
     try:
         for number in range(FAULTS):
             wait_for(
@@ -89,7 +94,7 @@ def break_often(
             fault(process.pid)
             if kills_ingest:
                 assert process.wait(30) == -signal.SIGKILL
-                process = ingest(directory, url, relay.url)
+                process = ingest(directory, url, relay.url, **settings)
         wait_for(url, last)
         process.terminate()
         asked_early = -signal.SIGTERM  # the last one may not have begun yet
@@ -129,8 +134,36 @@ def test_crashes_of_the_database(servers: EmbeddedServers, tmp_path: Path) -> No
         connection.terminate()
 
     with Relay([event.frame for event in events], rate=150).serving() as relay:
-        break_often(url, tmp_path, relay, events, lambda _: asyncio.run(crash()), kills_ingest=False)
+        break_often(url, tmp_path, relay, events, lambda _: asyncio.run(crash()))
     assert_database_is_right(url, events)
+
+
+def test_wipes_and_crashes_of_the_cache(servers: EmbeddedServers, tmp_path: Path) -> None:
+    """A killed Valkey comes back empty at the same address (killed more often within a minute, it is given up)."""
+    events = events_for(FAULTS, 34)
+    asyncio.run(migrate(servers.postgres_url))
+    number = itertools.count()
+
+    def fault(_: int) -> None:
+        valkey = servers.pids["valkey"]
+        if next(number) in (1, 3, 5) and valkey is not None:
+            os.kill(valkey, signal.SIGKILL)
+        else:
+            patience = Retry(ConstantBackoff(0.1), 50)
+            with redis.Redis.from_url(servers.redis_url, retry=patience) as client:
+                client.flushall()
+
+    with Relay([event.frame for event in events], rate=150).serving() as relay:
+        break_often(
+            servers.postgres_url,
+            tmp_path,
+            relay,
+            events,
+            fault,
+            INDEXER_REDIS_URL=servers.redis_url,
+            INDEXER_CACHE_ENABLED="true",
+        )
+    assert_database_is_right(servers.postgres_url, events)
 
 
 def test_a_hostile_relay(servers: EmbeddedServers, tmp_path: Path) -> None:
