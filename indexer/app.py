@@ -313,7 +313,8 @@ class Pipeline:
     async def _write(self, item: Decoded) -> None:
         """On the asyncio side: commit, then tell the cache, in this order and for one batch at a time."""
         seq = item.batch.last_seq if self._keep_cursor and item.upstream and item.batch.last_seq else None
-        deltas = await self._store.apply(item.stored or item.batch, item.upstream, seq)
+        detailed = self._cache is not None and self._cache.wants_details(hurried=self.is_catching_up)
+        deltas = await self._store.apply(item.stored or item.batch, item.upstream, seq, detailed=detailed)
         if self._cache is not None:
             began = time.perf_counter()
             await self._cache.apply(deltas)

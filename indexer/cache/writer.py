@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -32,6 +33,9 @@ log = structlog.get_logger(__name__)
 TIMELINE_LENGTH = 800
 TRIM_SLACK = 100
 """A timeline is cut back to TIMELINE_LENGTH when it has grown by this much, not at each item."""
+
+EXPECTED_SECONDS = 60.0
+"""How long after a reader came commits are made with their details, whether a timeline is cached by then or not."""
 
 
 class TimelineSource(Protocol):
@@ -81,6 +85,7 @@ class CacheWriter:
         self._sizes: dict[int, int] = {}
         self._sends_counts = False
         self._listeners = 0
+        self._expected_until = -math.inf
         self.status = CacheWriterStatus()
 
     async def run(self) -> None:
@@ -98,12 +103,25 @@ class CacheWriter:
             await asyncio.gather(*self._filling.values(), return_exceptions=True)
             await self._end_epoch()
 
+    def wants_details(self, *, hurried: bool) -> bool:
+        """Whether the next commit's counts and rows are of use to anybody. `hurried`: commits follow each other so fast
+        that API workers are better told that everything changed.
+        """
+        return self._keeps_something or (self._listeners > 0 and not hurried)
+
+    @property
+    def _keeps_something(self) -> bool:
+        return self._sends_counts or len(self._fan_out) > 0 or self._clock() < self._expected_until
+
     async def apply(self, deltas: Deltas) -> None:
         """Send what one committed transaction changed. Never raises CacheError: a failure ends the epoch instead."""
         if not deltas.complete:
             await self._tell(EVERYTHING)
             self._lose_epoch(CacheError("what the last commit changed is not known"))
             return
+        if not deltas.detailed and (len(self._fan_out) or self._sends_counts):
+            # a reader came while this commit was under way; from now on commits are made with their details
+            await self._forget_everything()
         for change in deltas.changes if len(self._fan_out) else ():
             if change.kind == FOLLOW:
                 if self._fan_out.forget(change.actor):
@@ -118,10 +136,21 @@ class CacheWriter:
             return
         try:
             # while nobody listens, what exactly changed need not be made out
-            self._listeners = await tell(self._client, changes_of(deltas) if self._listeners else EVERYTHING)
+            known = self._listeners and deltas.detailed
+            self._listeners = await tell(self._client, changes_of(deltas) if known else EVERYTHING)
             await self._send(self.status.epoch, self._fan_out.take(), deltas)
         except CacheError as error:
             self._lose_epoch(error)
+
+    async def _forget_everything(self) -> None:
+        """Give up what is kept in the cache, as far as it does not say everything of the last commit."""
+        if self._sends_counts:
+            self._lose_epoch(CacheError("counts were asked for while a commit was under way"))
+            return
+        viewers = self._fan_out.unread(math.inf)
+        for viewer in viewers:
+            self._fan_out.forget(viewer)
+        await self._drop_timelines(viewers)
 
     async def account_changed(self, actor: int) -> None:
         """Tell of an account that changed outside of a batch: its identity was looked at."""
@@ -192,6 +221,8 @@ class CacheWriter:
         if self._sends_counts and not counts_wanted:
             self._lose_epoch(CacheError("nobody has read counts for a while: they are not kept on"))
             return
+        if readers:
+            self._expected_until = self._clock() + EXPECTED_SECONDS
         for reader in readers or ():
             viewer = int(reader)
             if not self._fan_out.read(viewer, self._clock()) and viewer not in self._filling:

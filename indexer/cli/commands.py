@@ -66,9 +66,11 @@ def _ingest(loaded: Loaded, _arguments: argparse.Namespace) -> int:
 
     from indexer.app import run_ingest
     from indexer.cli.servers import migrate_schema, owned_servers
+    from indexer.ops.garbage import collect_seldom
 
     with owned_servers(loaded.settings) as (settings, _):
         migrate_schema(settings)
+        collect_seldom()
         trio.run(run_ingest, settings)
     return 0
 
@@ -100,12 +102,14 @@ def _replay(loaded: Loaded, arguments: argparse.Namespace) -> int:
 
     from indexer.cli import replay
     from indexer.cli.servers import any_servers, migrate_schema
+    from indexer.ops.garbage import collect_seldom
 
     for file in filter(None, (arguments.file, arguments.docs)):
         if not file.is_file():
             raise FileFormatError(f"expected a file, found none: {file}")
     with any_servers(loaded.settings) as settings:
         migrate_schema(settings)
+        collect_seldom()
         result = replay.run(settings, arguments.file, arguments.docs, arguments.json)
     print(msgspec.json.encode(result).decode() + "\n" if arguments.json else replay.as_text(result), end="")
     return 0

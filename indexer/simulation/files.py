@@ -7,8 +7,10 @@ simulation stands in for the network.
 
 from __future__ import annotations
 
+import io
 import json
 import struct
+from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -16,12 +18,15 @@ from typing import Any, BinaryIO, cast
 
 import zstandard
 
+from indexer._fastpath.framesfile import sequence_numbers
+
 LENGTH = struct.Struct(">I")
 READ_BYTES = 1 << 20
 COMPRESSION_LEVEL = 1
 """Hashes and signatures do not compress; higher levels cost time and save 2 %."""
 
-_SEQ_KEY = b"\x63seq"
+MOST_FRAME_BYTES = 5_000_000
+"""What the event-stream specification lets a server send."""
 
 
 def open_writing(path: Path) -> BinaryIO:
@@ -80,21 +85,64 @@ def read_frames(path: Path, chunk_bytes: int = READ_BYTES) -> Iterator[list[byte
         raise ValueError(f"{path} ends within a frame ({len(rest)} bytes are left)")
 
 
-def sequence_of(frame: bytes) -> int:
-    """The sequence number of a frame that the simulation wrote; 0 if it has none.
+class FrameBytes:
+    """The bytes of a frames file, piece by piece: `data[start:end]`; the taker moves `start` behind what it took.
 
-    Looked for, not parsed: `seq` comes first in the small messages and after `ops` and `rev` in commits; only a hash in
-    `ops` could hold the same four bytes before it (once in 10^8 frames), so what follows must be a number as well.
+    For those who want no object for each frame. Use as a context manager.
     """
-    place = frame.find(_SEQ_KEY)
-    while place >= 0 and place + 4 < len(frame):
-        first, value = frame[place + 4], frame[place + 5 : place + 13]
-        if first < 24:
-            return first
-        if first <= 27:
-            return int.from_bytes(value[: 1 << first - 24], "big")
-        place = frame.find(_SEQ_KEY, place + 4)
-    return 0
+
+    def __init__(self, path: Path, chunk_bytes: int = READ_BYTES) -> None:
+        self.path = path
+        self.data = bytearray(chunk_bytes)
+        self.start = self.end = 0
+        self._file = open_reading(path)
+
+    def more(self) -> bool:
+        """Read on behind what was not taken; whether there was more.
+
+        Raises ValueError at a frame larger than a server may send, and where the file ends within one.
+        """
+        rest = self.end - self.start
+        if (
+            rest >= LENGTH.size
+            and (length := LENGTH.unpack_from(self.data, self.start)[0]) > MOST_FRAME_BYTES
+        ):
+            raise ValueError(f"{self.path} has a frame of {length} bytes, more than {MOST_FRAME_BYTES}")
+        self.data[:rest] = self.data[self.start : self.end]
+        self.start, self.end = 0, rest
+        if rest == len(self.data):
+            self.data.extend(bytes(rest))
+        with memoryview(self.data) as view, view[rest:] as room:
+            size = cast(io.RawIOBase, self._file).readinto(room) or 0
+        self.end += size
+        if rest and not size:
+            raise ValueError(f"{self.path} ends within a frame ({rest} bytes are left)")
+        return size > 0
+
+    def __enter__(self) -> FrameBytes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+def sequence_of(frame: bytes) -> int:
+    """The sequence number of a frame; 0 if it has none."""
+    numbers = array("q")
+    numbers.frombytes(sequence_numbers(LENGTH.pack(len(frame)) + frame, 0, LENGTH.size + len(frame))[0])
+    return numbers[0]
+
+
+def read_sequence_numbers(path: Path) -> array[int]:
+    """The sequence numbers of all frames of a file, in order. Raises ValueError as FrameBytes.more does."""
+    numbers = array("q")
+    with FrameBytes(path) as file:
+        while file.more():
+            found, file.start = sequence_numbers(file.data, file.start, file.end)
+            numbers.frombytes(found)
+    return numbers
 
 
 def write_documents(path: Path, documents: Iterable[dict[str, Any]]) -> None:

@@ -8,18 +8,23 @@ cheap.
 from __future__ import annotations
 
 import struct
+import sys
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Protocol
 
 import trio
 
+from indexer._fastpath.framesfile import MessageMaker
+
 from .events import error_frame, info_frame
-from .files import read_frames, sequence_of
+from .files import FrameBytes, sequence_of
 
 CHUNK_BYTES = 1 << 19
 WINDOW_BYTES = 256 << 20
+GROUPS_PER_SECOND = 100
+"""How often a stream at a given rate sends; in between, frames wait."""
 
 
 class Stream(Protocol):
@@ -38,11 +43,6 @@ def websocket_message(frame: bytes) -> bytes:
     if length < 65536:
         return struct.pack(">BBH", 0x82, 126, length) + frame
     return struct.pack(">BBQ", 0x82, 127, length) + frame
-
-
-def websocket_messages(frames: Iterable[bytes]) -> bytes:
-    """Many frames as one run of bytes to send."""
-    return b"".join([websocket_message(frame) for frame in frames])
 
 
 class LiveStream:
@@ -143,24 +143,22 @@ class FileStream:
 
     async def subscribe(self, cursor: int | None) -> AsyncGenerator[bytes, None]:
         """As Stream. A cursor past the end of the file is found out only by reading it all."""
-        after = cursor or 0
-        seq = 0
+        maker = MessageMaker(cursor or 0)
+        most = sys.maxsize if self.rate is None else max(1, int(self.rate / GROUPS_PER_SECOND))
         began, sent = trio.current_time(), 0
-        for frames in read_frames(self.path, CHUNK_BYTES):
-            if seq < after:
-                frames = [frame for frame in frames if (seq := sequence_of(frame)) > after]
-            for group in [frames] if self.rate is None else _groups(frames, max(1, int(self.rate / 50))):
-                if group:
-                    yield websocket_messages(group)
-                sent += len(group)
-                if self.rate is not None:
-                    await trio.sleep_until(began + sent / self.rate)
-        if seq < after:
-            yield websocket_message(error_frame("FutureCursor", f"the last event is {seq}"))
+        with FrameBytes(self.path, CHUNK_BYTES) as file:
+            while file.more():
+                while True:
+                    messages, file.start, count = maker.messages(file.data, file.start, file.end, most)
+                    if not count:
+                        break
+                    yield messages
+                    sent += count
+                    if self.rate is not None:
+                        await trio.sleep_until(began + sent / self.rate)
+                await trio.lowlevel.checkpoint()
+        if not maker.started and maker.last_skipped < maker.after:
+            yield websocket_message(error_frame("FutureCursor", f"the last event is {maker.last_skipped}"))
             return
         if not self.close_at_end:
             await trio.sleep_forever()
-
-
-def _groups(frames: list[bytes], size: int) -> list[list[bytes]]:
-    return [frames[start : start + size] for start in range(0, len(frames), size)]

@@ -49,13 +49,14 @@ class Deltas:
 
     complete: False where the transaction turned out to be committed already (the connection was lost in its commit)
     and the
-    changes are not known: caches have to be emptied. changes: in the order of the tables' statements. profiles,
-    records: accounts
+    changes are not known: caches have to be emptied. detailed: False where nobody asked for post_counts, actor_counts
+    and changes, so that these are empty. changes: in the order of the tables' statements. profiles, records: accounts
     whose profile, or other record (kind, key, actor), changed. accounts: whose status changed. purged: deleted
     accounts.
     """
 
     complete: bool = True
+    detailed: bool = True
     post_counts: Sequence[PostCount] = ()
     actor_counts: Sequence[ActorCount] = ()
     changes: Sequence[Change] = ()

@@ -54,9 +54,9 @@ class IngestStore:
         found = await self._writer.cursor(upstream)
         return None if found is None else found[0]
 
-    async def apply(self, batch: StoredBatch, upstream: str, seq: int | None) -> Deltas:
+    async def apply(self, batch: StoredBatch, upstream: str, seq: int | None, *, detailed: bool) -> Deltas:
         """Write a batch in one transaction; see Writer.apply."""
-        return await self._writer.apply(batch, upstream, seq)
+        return await self._writer.apply(batch, upstream, seq, detailed=detailed)
 
     # --- ids -----------------------------------------------------------------------------------------------------
 

@@ -84,8 +84,11 @@ class Writer:
             row = await connection.fetchrow(load("cursor_find"), upstream, self._shard)
         return None if row is None else (row[0], row[1])
 
-    async def apply(self, batch: StoredBatch, upstream: str, seq: int | None) -> Deltas:
-        """Write a finished batch; `seq` is the last event's, None where the upstream has none. Returns what changed.
+    async def apply(
+        self, batch: StoredBatch, upstream: str, seq: int | None, *, detailed: bool = True
+    ) -> Deltas:
+        """Write a finished batch; `seq` is the last event's, None where the upstream has none. Returns what changed,
+        with every count and row only if `detailed`: to read them costs as much as to write some of them.
 
         Raises StoreError if the database could not take it, for instance because the connection was lost: the same
         batch can be
@@ -98,7 +101,7 @@ class Writer:
                     self._unsure = None
                     return Deltas(complete=False)
                 async with connection.transaction():
-                    deltas = await _Transaction(connection, batch).run(upstream, self._shard, seq)
+                    deltas = await _Transaction(connection, batch).run(upstream, self._shard, seq, detailed)
                     self._unsure = (batch, await connection.fetchval(load("transaction_id")))
         except asyncpg.PostgresError as error:
             await self.close()
@@ -136,7 +139,7 @@ class _Transaction:
         self._deleted: set[tuple[int, int]] = set()  # (wave, kind) with deletes
         self._purges: list[AccountEvent] = []
 
-    async def run(self, upstream: str, shard: str, seq: int | None) -> Deltas:
+    async def run(self, upstream: str, shard: str, seq: int | None, detailed: bool) -> Deltas:
         connection, batch = self._connection, self._batch
         await self._stage()
         statuses = await self._account_events()
@@ -149,13 +152,22 @@ class _Transaction:
             connection, record_ops, [(event.n & PLACE, event.actor) for event in self._purges]
         )
         await self._notify([*notices, *more_notices])
-        post_counts = actor_counts = changes = []
+        post_counts: Sequence[Any] = ()
+        actor_counts: Sequence[Any] = ()
+        changes: Sequence[Any] = ()
         if self._touched or self._deleted:
-            post_counts = await connection.fetch(load("post_count_save"))
-            actor_counts = await connection.fetch(load("actor_count_save"))
-            changes = await connection.fetch(load("change_list"))
+            if detailed:
+                post_counts = await connection.fetch(load("post_count_save") + load("post_count_returning"))
+                actor_counts = await connection.fetch(
+                    load("actor_count_save") + load("actor_count_returning")
+                )
+                changes = await connection.fetch(load("change_list"))
+            else:
+                await connection.execute(load("post_count_save"))
+                await connection.execute(load("actor_count_save"))
         await self._save_states(upstream, shard, seq, changed.refused)
         return Deltas(
+            detailed=detailed,
             post_counts=[PostCount(*row) for row in post_counts],
             actor_counts=[ActorCount(*row) for row in actor_counts],
             changes=[Change(*row) for row in changes],

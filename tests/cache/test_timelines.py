@@ -16,6 +16,7 @@ from indexer.cache import keys, writer
 from indexer.cache.client import CacheClient
 from indexer.cache.reader import CachedPage, CacheReader
 from indexer.cache.writer import CacheWriter
+from indexer.store.deltas import Deltas
 
 from .model import Database
 
@@ -88,6 +89,23 @@ def test_members_round_trip(key: int, actor: int, is_repost: bool) -> None:
     member = keys.item_member(key, actor, is_repost)
     assert len(member) == 16
     assert keys.read_item_member(member) == (key, actor, is_repost)
+
+
+async def test_a_commit_without_details_gives_up_the_timelines_that_were_begun_meanwhile(
+    redis_url: str,
+) -> None:
+    database = Database()
+    database.follow(VIEWER, 2)
+    async with running_cache(redis_url, database) as cache:
+        assert not cache.writer.wants_details(hurried=False)
+        check(await cache.eventually_cached(), database)
+        assert cache.writer.wants_details(hurried=True)
+        database.post(2, 5_000)
+        await cache.writer.apply(Deltas(detailed=False))
+        assert await cache.reader.timeline(VIEWER, None, 10) is None
+        page = await cache.eventually_cached()
+        check(page, database)
+        assert len(page.items) == 1
 
 
 async def test_a_read_makes_the_timeline_cached_and_commits_keep_it_equal(redis_url: str) -> None:

@@ -1,0 +1,2 @@
+-- Behind actor_count_save: the new values.
+RETURNING actor, followers, follows, posts
