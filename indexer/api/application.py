@@ -17,6 +17,7 @@ from indexer import __version__
 from indexer.api.auth import NOBODY, Authenticator, Credentials
 from indexer.api.endpoint import Call, Endpoint
 from indexer.api.labelers import Labelers, parse_labelers
+from indexer.api.openapi import describe
 from indexer.api.parameters import parse_parameters
 from indexer.api.router import find_endpoint
 from indexer.api.services import Services
@@ -29,7 +30,7 @@ _JSON = "application/json; charset=utf-8"
 _MAX_BODY = 100 * 1024
 _GREETING = (
     "This is an AT Protocol AppView: an index of the network's app.bsky.* records.\n\n"
-    "Its API is under /xrpc/, its identity at /.well-known/did.json.\n"
+    "Its API is under /xrpc/, described at /openapi.json, its identity at /.well-known/did.json.\n"
 )
 
 #: Browsers may call from anywhere and read the headers that clients need (the answers are not bound to cookies).
@@ -120,6 +121,8 @@ class Application:
             return Response(200, {"content-type": "text/plain; charset=utf-8"}, b"User-agent: *\nAllow: /\n")
         if request.path == "/xrpc/_health":
             return await self._health()
+        if request.path == "/openapi.json":
+            return json_response(200, describe())
         if request.path == "/.well-known/did.json":
             return json_response(
                 200, did_document(settings.effective_service_did, settings.effective_public_url)

@@ -21,16 +21,16 @@ from indexer.errors import InvalidRequest
 
 _INTEGER = re.compile(r"-?\d+")
 
-AtIdentifier = Annotated[str, Meta(extra={"format": "at-identifier"})]
-AtUri = Annotated[str, Meta(extra={"format": "at-uri"})]
-Cid = Annotated[str, Meta(extra={"format": "cid"})]
-Datetime = Annotated[str, Meta(extra={"format": "datetime"})]
-Did = Annotated[str, Meta(extra={"format": "did"})]
-Handle = Annotated[str, Meta(extra={"format": "handle"})]
-Language = Annotated[str, Meta(extra={"format": "language"})]
-Nsid = Annotated[str, Meta(extra={"format": "nsid"})]
-RecordKey = Annotated[str, Meta(extra={"format": "record-key"})]
-Uri = Annotated[str, Meta(extra={"format": "uri"})]
+AtIdentifier = Annotated[str, Meta(extra_json_schema={"format": "at-identifier"})]
+AtUri = Annotated[str, Meta(extra_json_schema={"format": "at-uri"})]
+Cid = Annotated[str, Meta(extra_json_schema={"format": "cid"})]
+Datetime = Annotated[str, Meta(extra_json_schema={"format": "datetime"})]
+Did = Annotated[str, Meta(extra_json_schema={"format": "did"})]
+Handle = Annotated[str, Meta(extra_json_schema={"format": "handle"})]
+Language = Annotated[str, Meta(extra_json_schema={"format": "language"})]
+Nsid = Annotated[str, Meta(extra_json_schema={"format": "nsid"})]
+RecordKey = Annotated[str, Meta(extra_json_schema={"format": "record-key"})]
+Uri = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
 Limit = Annotated[int, Meta(ge=1, le=100)]
 
 
@@ -93,7 +93,7 @@ def _unwrap(described: Any) -> tuple[Any, dict[str, Any]]:
     extra: dict[str, Any] = {}
     while True:
         if isinstance(described, msgspec.inspect.Metadata):
-            extra |= described.extra or {}
+            extra |= described.extra_json_schema or {}
             described = described.type
         elif isinstance(described, msgspec.inspect.UnionType):
             (described,) = (one for one in described.types if not isinstance(one, msgspec.inspect.NoneType))

@@ -330,6 +330,15 @@ def _config(loaded: Loaded, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _openapi(_loaded: Loaded, _arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from indexer.api.openapi import describe
+
+    print(msgspec.json.format(msgspec.json.encode(describe()), indent=2).decode())
+    return 0
+
+
 def _version(_loaded: Loaded, _arguments: argparse.Namespace) -> int:
     print(f"indexer {__version__}")
     return 0
@@ -424,6 +433,7 @@ COMMANDS = {
             ("api", "operations"),
             _token_arguments,
         ),
+        Command("openapi", "print the API's description (OpenAPI 3.1, JSON)", _openapi),
         Command("version", "print the program's version", _version),
     )
 }

@@ -24,7 +24,9 @@ def configure(level: str = "info", form: Literal["auto", "json", "console"] = "a
     ]
     last: list[structlog.typing.Processor]
     if form == "json" or (form == "auto" and not sys.stderr.isatty()):
-        last = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        # Without the values of local variables: they hold tokens and passwords.
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        last = [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer()]
     else:
         last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     structlog.configure(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-import os
+import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -14,11 +15,14 @@ from urllib.parse import urlencode
 import asyncpg
 import orjson
 import pytest
+import trio
+import zstandard
 from coincurve import PrivateKey
 
 from indexer.api.application import Application, Request, Response
 from indexer.api.auth import Authenticator, audiences_of
 from indexer.api.services import Services, open_services
+from indexer.app import run_replay
 from indexer.config import Settings
 from indexer.sync.identity import IdentityResolver, IdentitySettings
 from tests.api.lexicon import Lexicons
@@ -35,10 +39,9 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def lexicons() -> Lexicons | None:
-    """The API's schemas, beside the project; None where they are not."""
-    directory = Path(os.environ.get("INDEXER_SHARED") or Path(__file__).parents[3] / "shared") / "lexicons"
-    return Lexicons(directory) if directory.is_dir() else None
+def lexicons() -> Lexicons:
+    """The API's schemas."""
+    return Lexicons(Path(str(files("indexer.api.lexicons"))))
 
 
 @pytest.fixture
@@ -49,6 +52,20 @@ async def world(postgres_url: str) -> AsyncIterator[World]:
         await connection.execute(_SCHEMA)
     yield World(connection)
     await connection.close()
+
+
+@pytest.fixture
+def ingested(postgres_url: str, shared_directory: Path) -> dict[str, str]:
+    """DID -> handle of the accounts of the recorded firehose, whose records are in the database."""
+    vectors = shared_directory / "vectors" / "pds-frames"
+    trio.run(run_replay, Settings(postgres_url=postgres_url), vectors / "basic.frames.zst")
+    packed = (vectors / "basic.did_docs.json.zst").read_bytes()
+    documents = json.loads(zstandard.ZstdDecompressor().stream_reader(packed).read())
+    return {
+        did: known.removeprefix("at://")
+        for did, document in documents.items()
+        for known in document.get("alsoKnownAs", ())[:1]
+    }
 
 
 @pytest.fixture
@@ -78,13 +95,22 @@ def part(value: object) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(value)).rstrip(b"=").decode()
 
 
+def service_token(key: PrivateKey, did: str, nsid: str) -> str:
+    """A token as a PDS makes it for its account `did`, to call the method `nsid` of this server."""
+    now = int(time.time())
+    claims = {"iss": did, "aud": SERVICE, "lxm": nsid, "iat": now, "exp": now + 60}
+    signed = f"{part({'typ': 'JWT', 'alg': 'ES256K'})}.{part(claims)}"
+    signature = key.sign_recoverable(signed.encode())[:64]
+    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
 @dataclass
 class Client:
     """Asks the application as one account or another."""
 
     application: Application
     keys: Keys
-    lexicons: Lexicons | None = None
+    lexicons: Lexicons
 
     async def ask(
         self,
@@ -110,11 +136,7 @@ class Client:
         return await self.application.answer(Request(method, f"/xrpc/{nsid}", query, given, data))
 
     def token(self, did: str, nsid: str) -> str:
-        now = int(time.time())
-        claims = {"iss": did, "aud": SERVICE, "lxm": nsid, "iat": now, "exp": now + 60}
-        signed = f"{part({'typ': 'JWT', 'alg': 'ES256K'})}.{part(claims)}"
-        signature = self.keys.of(did).sign_recoverable(signed.encode())[:64]
-        return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+        return service_token(self.keys.of(did), did, nsid)
 
     async def get(
         self, nsid: str, params: dict[str, Any] | None = None, *, viewer: Account | None = None
@@ -123,8 +145,7 @@ class Client:
         response = await self.ask(nsid, params, viewer=viewer)
         assert response.status == 200, (response.status, response.body)
         value: dict[str, Any] = orjson.loads(response.body)
-        if self.lexicons is not None:
-            assert self.lexicons.problems(nsid, value) == []
+        assert self.lexicons.problems(nsid, value) == []
         return value
 
     async def error(
@@ -151,8 +172,8 @@ class Client:
 
 
 @pytest.fixture
-async def client(services: Services, lexicons: Lexicons | None) -> Client:
-    """Its successful answers are checked against their lexicons where those are at hand."""
+async def client(services: Services, lexicons: Lexicons) -> Client:
+    """Its successful answers are checked against their lexicons."""
     keys = Keys()
     authenticator = Authenticator(keys, audiences=audiences_of(SERVICE))
     return Client(Application(services, authenticator), keys, lexicons)

@@ -8,33 +8,14 @@ from __future__ import annotations
 import importlib
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
-import trio
-import zstandard
 
-from indexer.app import run_replay
-from indexer.config import Settings
 from tests.api.conftest import Client
 from tests.api.world import Account, World
 
 _BSKY = "app.bsky."
-
-
-@pytest.fixture
-def ingested(postgres_url: str, shared_directory: Path) -> dict[str, str]:
-    """DID -> handle of the accounts of the recorded firehose, whose records are in the database."""
-    vectors = shared_directory / "vectors" / "pds-frames"
-    trio.run(run_replay, Settings(postgres_url=postgres_url), vectors / "basic.frames.zst")
-    packed = (vectors / "basic.did_docs.json.zst").read_bytes()
-    documents = json.loads(zstandard.ZstdDecompressor().stream_reader(packed).read())
-    return {
-        did: known.removeprefix("at://")
-        for did, document in documents.items()
-        for known in document.get("alsoKnownAs", ())[:1]
-    }
 
 
 @dataclass
@@ -53,10 +34,9 @@ class Asked:
             return {}
         self.answers += 1
         value: dict[str, Any] = json.loads(response.body)
-        if self.client.lexicons is not None:
-            self.problems += [
-                f"{nsid} {params}: {problem}" for problem in self.client.lexicons.problems(nsid, value)
-            ]
+        self.problems += [
+            f"{nsid} {params}: {problem}" for problem in self.client.lexicons.problems(nsid, value)
+        ]
         self.problems += [f"{nsid} {params}: {problem}" for problem in sdk_problems(nsid, value)]
         return value
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import orjson
 import pytest
 
@@ -63,6 +66,8 @@ async def test_pages_beside_the_api(client: Client) -> None:
     status, body = await page("/.well-known/did.json")
     document = orjson.loads(body)
     assert document["id"] == SERVICE
+    status, body = await page("/openapi.json")
+    assert (status, orjson.loads(body)["openapi"]) == (200, "3.1.0")
     assert {service["id"]: service["type"] for service in document["service"]}[
         "#bsky_appview"
     ] == "BskyAppView"
@@ -80,21 +85,37 @@ async def test_answers_tell_revision_and_labelers(world: World, client: Client) 
     assert response.headers["access-control-allow-origin"] == "*"
 
 
-async def test_parameters_are_those_of_the_lexicons(lexicons: Lexicons | None) -> None:
-    if lexicons is None:
-        pytest.skip("expected lexicons beside the project (or where INDEXER_SHARED says); they are not there")
-    from msgspec.structs import fields
-
+def test_parameters_are_those_of_the_lexicons(lexicons: Lexicons) -> None:
     for nsid, endpoint in all_endpoints().items():
         defined = lexicons.parameters(nsid)
-        ours = {field.encode_name: field for field in fields(endpoint.params)}
-        assert set(ours) == set(defined.get("properties", {})), nsid
-        assert {name for name, field in ours.items() if field.required} == set(defined.get("required", ())), (
-            nsid
-        )
+        made, components = msgspec.json.schema_components([endpoint.params])
+        ours = components[endpoint.params.__name__]
+        assert made
+        assert set(ours["properties"]) == set(defined.get("properties", {})), nsid
+        assert set(ours.get("required", ())) == set(defined.get("required", ())), nsid
         for name, definition in defined.get("properties", {}).items():
-            if "default" in definition:
-                assert ours[name].default == definition["default"], (nsid, name)
+            described = _limits(ours["properties"][name])
+            assert described == _limits(definition), (nsid, name)
+
+
+_SAME = {"maxItems": "maxLength", "minItems": "minLength"}
+
+
+def _limits(definition: dict[str, Any]) -> dict[str, Any]:
+    """Type, format, default and limits of a parameter, from a JSON Schema of ours or from a lexicon."""
+    parts = [part for part in definition.get("anyOf", [definition]) if part.get("type") != "null"]
+    part = {
+        **parts[0],
+        **{name: definition[name] for name in ("default",) if definition.get(name) is not None},
+    }
+    found = {
+        _SAME.get(name, name): part[name]
+        for name in ("type", "format", "default", "minimum", "maximum", "maxLength", "maxItems")
+        if part.get(name) not in (None, [])
+    }
+    if "items" in part:
+        found["items"] = _limits(part["items"])
+    return found
 
 
 def test_cursors_round_trip() -> None:

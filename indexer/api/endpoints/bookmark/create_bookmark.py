@@ -8,7 +8,7 @@ from indexer._fastpath.cid import CID, is_cid
 from indexer.api.auth import Mode
 from indexer.api.endpoint import Call, Endpoint
 from indexer.api.parameters import Parameters
-from indexer.errors import InvalidRequest
+from indexer.errors import FrameError, InvalidRequest
 from indexer.records.collections import POST
 from indexer.store.reads.keys import Key
 
@@ -32,8 +32,12 @@ async def answer(call: Call[Parameters]) -> None:
     body: Body = call.body
     if not is_cid(body.cid):
         raise InvalidRequest("Input/cid must be a cid string")
+    try:
+        digest = CID.parse(body.cid).digest
+    except FrameError as error:
+        raise InvalidRequest(f"Expected the CID of a record, got {body.cid[:100]!r}: {error}") from None
     post = await bookmarked_post(call, body.uri)
-    await call.services.private.bookmark(await call.account(), post, CID.parse(body.cid).digest)
+    await call.services.private.bookmark(await call.account(), post, digest)
     await call.services.post_changed(post)
 
 
