@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -34,6 +35,7 @@ from indexer.errors import FrameError, IdentityError, IdentityNotFound, StoreErr
 from indexer.firehose import FirehoseOptions, Follower, FrameBatch, parse_upstream, replay_file
 from indexer.ops import metrics
 from indexer.ops.asyncio_thread import AsyncioThread, asyncio_thread
+from indexer.ops.cpu_time import counting_cpu, thread_of
 from indexer.ops.health import Health, serving
 from indexer.recovery import Decoded, Recovery
 from indexer.store.ingest import IngestStore
@@ -192,7 +194,7 @@ class Pipeline:
                 self._health.waiting()
                 while frames:
                     began = time.perf_counter()
-                    batch = await trio.to_thread.run_sync(decode, frames)
+                    batch = await in_thread("decode", partial(decode, frames))
                     metrics.BATCH_SECONDS.labels("decode").observe(time.perf_counter() - began)
                     taken, frames = frames[: batch.taken], frames[batch.taken :]
                     await send.send(Decoded(batch, first.upstream, first.received_at, sum(map(len, taken))))
@@ -234,22 +236,20 @@ class Pipeline:
         if not item.proven:
             if self._keys is not None:
                 await self._verify(batch)
-            gate = partial(batch.gate, accounts, strict=self.recovery is not None)
-            await trio.to_thread.run_sync(gate)
-        await trio.to_thread.run_sync(
-            batch.finish, accounts
-        )  # from here on the batch knows the ids of its accounts
+            await in_thread("prepare", partial(batch.gate, accounts, strict=self.recovery is not None))
+        # from here on the batch knows the ids of its accounts
+        await in_thread("prepare", partial(batch.finish, accounts))
         if not item.proven and self.recovery is not None:
             await self.recovery.check(item)
 
     async def _verify(self, batch: door.Batch) -> None:
         await self._fetch_keys(batch.keys_needed(self._accounts), anew=False)
         verify = partial(batch.verify, self._accounts, self._settings.verify_threads or 1)
-        failed = await trio.to_thread.run_sync(verify)
+        failed = await in_thread("verify", verify)
         if failed:
             # a key may have changed since it was stored: ask once (PROTOCOL: refresh the DID document ONCE)
             await self._fetch_keys(failed, anew=True)
-            await trio.to_thread.run_sync(verify)
+            await in_thread("verify", verify)
 
     async def _fetch_keys(self, dids: Iterable[str], *, anew: bool) -> None:
         limiter = trio.CapacityLimiter(KEY_CONCURRENCY)
@@ -420,7 +420,11 @@ async def run_ingest(settings: Settings) -> None:
             partial(thread.call, partial(save_identity, store, cache)),
             busy=lambda: pipeline.is_catching_up,
         )
-        with serving(health, settings.metrics_host, settings.metrics_port) as port:
+        with (
+            thread_of("receive", threading.get_ident()),
+            thread_of("write", thread.ident),
+            serving(health, settings.metrics_host, settings.metrics_port) as port,
+        ):
             log.info("health and metrics", host=settings.metrics_host, port=port)
             async with trio.open_nursery() as background:
                 background.start_soon(refresher.run)
@@ -530,6 +534,11 @@ async def save_identity(store: IngestStore, cache: CacheWriter | None, finding: 
     await store.save_identity(finding)
     if cache is not None and finding.is_final:
         await cache.account_changed(finding.actor)
+
+
+async def in_thread(stage: str, function: Callable[[], Result]) -> Result:
+    """Run a stage's work beside the event loop and count its CPU time."""
+    return await trio.to_thread.run_sync(counting_cpu, stage, function)
 
 
 async def run_within(scope: trio.CancelScope, function: Callable[[], Awaitable[None]]) -> None:

@@ -28,7 +28,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from indexer.app import run_replay
 from indexer.cache import keys
-from indexer.cli.bench_ingest import COMMAND, free_port, own_environment, playing
+from indexer.cli.bench_processes import COMMAND, free_port, own_environment, playing
 from indexer.cli.http_load import Load, ask
 from indexer.config import Settings
 from indexer.errors import StoreError

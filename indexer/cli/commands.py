@@ -163,6 +163,12 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--simulate", type=int, default=200_000, metavar="N", help="events to simulate (200000)"
     )
+    ingest.add_argument(
+        "--docs",
+        type=Path,
+        metavar="FILE",
+        help="DID documents of --frames, to verify signatures with (found beside it)",
+    )
     ingest.add_argument("--accounts", type=int, default=20_000, help="accounts to simulate (20000)")
     ingest.add_argument(
         "--verify",
@@ -188,7 +194,7 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
 def _bench(_loaded: Loaded, arguments: argparse.Namespace) -> int:
     import msgspec
 
-    from indexer.cli import bench_ingest, bench_read
+    from indexer.cli import bench_chart, bench_ingest, bench_read
 
     if arguments.what == "read":
         result = bench_read.run(
@@ -204,8 +210,9 @@ def _bench(_loaded: Loaded, arguments: argparse.Namespace) -> int:
         )
         chart, text = bench_read.as_svg(result), bench_read.as_text(result)
     else:
-        if arguments.frames is not None and not arguments.frames.is_file():
-            raise FileFormatError(f"expected a file, found none: {arguments.frames}")
+        for file in filter(None, (arguments.frames, arguments.docs)):
+            if not file.is_file():
+                raise FileFormatError(f"expected a file, found none: {file}")
         result = bench_ingest.run(
             bench_ingest.Plan(
                 frames=arguments.frames,
@@ -214,9 +221,10 @@ def _bench(_loaded: Loaded, arguments: argparse.Namespace) -> int:
                 verify=arguments.verify,
                 rate=arguments.rate,
                 quiet=arguments.json,
+                documents=arguments.docs,
             )
         )
-        chart, text = bench_ingest.as_svg(result), bench_ingest.as_text(result)
+        chart, text = bench_chart.as_svg(result), bench_ingest.as_text(result)
         del result["samples"]
     if arguments.plot is not None:
         arguments.plot.write_text(chart, encoding="utf-8")

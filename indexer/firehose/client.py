@@ -119,15 +119,15 @@ class Follower:
     async def _deliver(self, connection: Connection) -> None:
         status = self._status
         while True:
-            frames, size = await connection.receive()
-            status.last_data_at = now = time.time()
+            frames, size, arrived = await connection.receive()
+            status.last_data_at = time.time()
             status.frames += len(frames)
             status.bytes += size
             ending = self._strip_control(frames)
             if frames:
                 status.batches += 1
                 try:
-                    await self._send.send(FrameBatch(self.upstream.key, frames, now, status.connections))
+                    await self._send.send(FrameBatch(self.upstream.key, frames, arrived, status.connections))
                 except trio.BrokenResourceError:
                     raise _ReceiverGone from None
             if ending is not None:

@@ -65,8 +65,9 @@ class Connection:
         self.failure = violation
         self.alive.cancel()
 
-    async def receive(self) -> tuple[list[bytes], int]:
-        """The next binary messages in order, at least one, bounded as the options say, and their size in all.
+    async def receive(self) -> tuple[list[bytes], int, float]:
+        """The next binary messages in order, at least one, bounded as the options say; their size in all, and
+        when the first arrived.
 
         Raises ConnectionLost when the connection ended or no data came for `data_timeout`, ProtocolViolation
         when the peer broke the protocol; both only after every message before that was handed over.

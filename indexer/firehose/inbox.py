@@ -7,6 +7,7 @@ them.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
 import trio
@@ -20,6 +21,7 @@ class Inbox:
         self._max_bytes = max_bytes
         self._lists: deque[list[bytes]] = deque()
         self._sizes: deque[int] = deque()
+        self._arrivals: deque[float] = deque()
         self._end: Exception | None = None
         self._stopped = False
         self._wake = trio.Event()
@@ -35,6 +37,7 @@ class Inbox:
             return
         self._lists.append(messages)
         self._sizes.append(size)
+        self._arrivals.append(time.time())
         self.waiting_bytes += size
         self.waiting_frames += len(messages)
         if self._enough:
@@ -45,6 +48,7 @@ class Inbox:
         self._stopped = True
         self._lists.clear()
         self._sizes.clear()
+        self._arrivals.clear()
         self.waiting_bytes = self.waiting_frames = 0
         self._room.set()
 
@@ -65,10 +69,10 @@ class Inbox:
             self._end = error
         self._wake.set()
 
-    async def take(self, max_frames: int, max_bytes: int, wait: float) -> tuple[list[bytes], int]:
+    async def take(self, max_frames: int, max_bytes: int, wait: float) -> tuple[list[bytes], int, float]:
         """The messages that wait, at least one: up to about `max_frames` or `max_bytes` (whole reads are not
-        torn), or those that came within `wait` seconds of the first. Raises what `end` was given once nothing
-        is left."""
+        torn), or those that came within `wait` seconds of the first; their size, and when the first arrived
+        (seconds since 1970). Raises what `end` was given once nothing is left."""
         if not self._lists:
             await self._until(1, 1)
         if not self._lists:
@@ -89,14 +93,16 @@ class Inbox:
     def _enough(self) -> bool:
         return self.waiting_frames >= self._wake_frames or self.waiting_bytes >= self._wake_bytes
 
-    def _pop(self, max_frames: int, max_bytes: int) -> tuple[list[bytes], int]:
+    def _pop(self, max_frames: int, max_bytes: int) -> tuple[list[bytes], int, float]:
         messages = self._lists.popleft()
         size = self._sizes.popleft()
+        arrived = self._arrivals.popleft()
         while self._lists and len(messages) < max_frames and size < max_bytes:
             messages += self._lists.popleft()
             size += self._sizes.popleft()
+            self._arrivals.popleft()
         self.waiting_bytes -= size
         self.waiting_frames -= len(messages)
         if not self.full:
             self._room.set()
-        return messages, size
+        return messages, size, arrived

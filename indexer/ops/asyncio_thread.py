@@ -27,8 +27,9 @@ class AsyncioThread:
     Made by `asyncio_thread()`. A cancelled `call` cancels the coroutine and waits until it has cleaned up.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, ident: int) -> None:
         self._loop = loop
+        self.ident = ident
 
     async def call(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
         """Run `function(*args)` on the asyncio loop; give its result or raise its exception here."""
@@ -74,7 +75,8 @@ async def asyncio_thread() -> AsyncIterator[AsyncioThread]:
     thread.start()
     await trio.to_thread.run_sync(started.wait)
     try:
-        yield AsyncioThread(loops[0])
+        assert thread.ident is not None
+        yield AsyncioThread(loops[0], thread.ident)
     finally:
         loops[0].call_soon_threadsafe(loops[0].stop)
         with trio.CancelScope(shield=True):

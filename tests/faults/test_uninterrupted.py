@@ -20,7 +20,7 @@ import asyncpg
 import pytest
 import redis
 
-from indexer.cli.bench_ingest import playing
+from indexer.cli.bench_processes import playing
 from indexer.ops.embedded import EmbeddedServers, ephemeral_servers
 from indexer.simulation.bulk import simulate_to_file
 from indexer.store.audit import audit
