@@ -16,13 +16,19 @@ from indexer.store.sql import load
 
 @dataclass(frozen=True)
 class Edge:
-    """One kind of edge; `delete`, `promote` and `insert` take the range of n of a wave."""
+    """One kind of edge; its statements take the range of n of a wave.
+
+    insert copes with every record that is there already. Where triage and append are given, insert is asked only about
+    those that triage finds, and append puts the others into the table as they are.
+    """
 
     kind: int
     stage: str
     delete: str
     promote: str
     insert: str
+    triage: str | None = None
+    append: str | None = None
 
 
 def _about_record(kind: int, name: str, *, likes: int, reposts: int, via_reason: int, told: str) -> Edge:
@@ -39,6 +45,8 @@ def _about_record(kind: int, name: str, *, likes: int, reposts: int, via_reason:
         load("subject_edge_delete", **counted),
         load("subject_edge_promote", **counted),
         load("subject_edge_insert", **counted, via_reason=via_reason),
+        load("subject_edge_triage", edge=name, kind=kind),
+        load("subject_edge_append", **counted, via_reason=via_reason),
     )
 
 
@@ -80,4 +88,14 @@ async def delete_edges(connection: asyncpg.Connection[Any], edge: Edge, first: i
 
 async def insert_edges(connection: asyncpg.Connection[Any], edge: Edge, first: int, last: int) -> None:
     """Run one wave's creates of one kind."""
-    await connection.execute(edge.insert, first, last)
+    if edge.triage is None or edge.append is None:
+        await connection.execute(edge.insert, first, last)
+        return
+    careful: list[int] | None = [row[0] for row in await connection.fetch(edge.triage, first, last)]
+    try:
+        async with connection.transaction():
+            await connection.execute(edge.append, first, last, careful)
+    except asyncpg.UniqueViolationError:
+        careful = None  # a path comes again with a new commit: all of them are looked at
+    if careful != []:
+        await connection.execute(edge.insert, first, last, careful)

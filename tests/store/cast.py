@@ -47,6 +47,10 @@ class Cast:
             repo.apply([Write("delete", f"{collection}/{rkey}")], len(self.frames) + 1, self._now)
         )
 
+    def forget(self, name: str) -> None:
+        """The account's host loses its repository: what was created can be created again, without a deletion."""
+        del self._repos[did_of(name)]
+
     def account(self, name: str, active: bool, status: str | None = None, minutes_ago: int = 0) -> None:
         """An #account event, possibly a late one."""
         self._now += 1_000_000

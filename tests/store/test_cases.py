@@ -11,7 +11,7 @@ import pytest
 
 from tests.store.cast import Cast, did_of, rule
 from tests.store.dump import dump
-from tests.store.model import INVALID_REPLY_ROOT, REPOST, VIOLATES_POSTGATE, VIOLATES_THREADGATE
+from tests.store.model import INVALID_REPLY_ROOT, LIKE, REPOST, VIOLATES_POSTGATE, VIOLATES_THREADGATE
 from tests.store.pipeline import Pipeline
 
 pytestmark = [
@@ -68,6 +68,24 @@ async def test_an_updated_like_moves_its_count(postgres_url: str, together: bool
     tables = await tables_after(postgres_url, cast, together)
     assert tables["post_count"] == {second["uri"]: (1, 0, 0, 0)}
     assert tables["like"][like["uri"]][-1] is True
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+async def test_a_path_that_is_created_again_stays_as_it_was(
+    postgres_url: str, together: bool, waiting: bool
+) -> None:
+    cast = Cast()
+    first, second = cast.post("bob"), cast.post("cat")
+    likes = [cast.like("ann", first) for _ in range(1 + waiting)]
+    cast.like("dan", second)
+    rkey = likes[-1]["uri"].split("/")[-1]
+    cast.forget("ann")
+    cast.create("ann", LIKE, rkey, subject=second)
+    cast.like("eve", second)
+    tables = await tables_after(postgres_url, cast, together)
+    assert tables["post_count"] == {first["uri"]: (1, 0, 0, 0), second["uri"]: (2, 0, 0, 0)}
+    assert tables["like"][likes[0]["uri"]][0] == first["uri"]
+    assert list(tables["duplicate"]) == [like["uri"] for like in likes[1:]]
 
 
 async def test_likes_of_unknown_posts_count_when_the_post_comes(postgres_url: str, together: bool) -> None:

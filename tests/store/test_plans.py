@@ -30,6 +30,8 @@ STATEMENTS = {
     **{f"{edge.stage} delete": edge.delete for edge in EDGES},
     **{f"{edge.stage} promote": edge.promote for edge in EDGES},
     **{f"{edge.stage} insert": edge.insert for edge in EDGES},
+    **{f"{edge.stage} triage": edge.triage for edge in EDGES if edge.triage},
+    **{f"{edge.stage} append": edge.append for edge in EDGES if edge.append},
     **{
         name: load(name)
         for name in (
@@ -86,6 +88,24 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(part)
 
 
+def parameters(name: str, text: str) -> tuple[str, str, str]:
+    """A statement's parameters as SQL: their types, values about nothing, values about the staged batch."""
+    if name in ("post_gates", "record_find"):
+        return "(smallint[], bigint[], bigint[])", "('{}', '{}', '{}')", "('{}', '{}', '{}')"
+    if name.endswith(" append"):
+        stored = [*range(1, 26)]
+        return "(integer, integer, integer[])", "(0, 0, '{}')", f"(0, 16777216, ARRAY{stored})"
+    if "$3::integer[]" in text:
+        return "(integer, integer, integer[])", "(0, 0, NULL)", "(0, 16777216, NULL)"
+    if "$3" in text:
+        return (
+            "(integer, integer, bytea)",
+            "(0, 0, '')",
+            r"(0, 16777216, decode(repeat('00', 64), 'hex'))",
+        )
+    return ("(integer, integer)", "(0, 0)", "(0, 16777216)") if "$2" in text else ("", "", "")
+
+
 @pytest.mark.parametrize("planned", ["while empty", "after growth"])
 async def test_no_statement_reads_a_whole_table(postgres_url: str, planned: str) -> None:
     connection = await connect(postgres_url)
@@ -97,14 +117,12 @@ async def test_no_statement_reads_a_whole_table(postgres_url: str, planned: str)
     if planned == "after growth":
         await connection.execute("ANALYZE")
         await _prepare(connection, names)
-    arguments = {0: "", 2: "(0, 16777216)", 3: r"(0, 16777216, decode(repeat('00', 64), 'hex'))"}
     found = []
     for name, text in STATEMENTS.items():
         transaction = connection.transaction()
         await transaction.start()
         await stage(connection)
-        count = 3 if "$3" in text else 2 if "$2" in text else 0
-        given = "('{}', '{}', '{}')" if name in ("post_gates", "record_find") else arguments[count]
+        given = parameters(name, text)[2]
         answer = await connection.fetchval(
             f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE {names[name]}{given}"
         )
@@ -122,16 +140,7 @@ async def test_no_statement_reads_a_whole_table(postgres_url: str, planned: str)
 
 async def _prepare(connection: asyncpg.Connection[Any], names: dict[str, str]) -> None:
     """Prepare every statement and have its generic plan made."""
-    types = {
-        "post_gates": "(smallint[], bigint[], bigint[])",
-        "record_find": "(smallint[], bigint[], bigint[])",
-    }
     for name, text in STATEMENTS.items():
-        given = types.get(name) or (
-            "(integer, integer, bytea)" if "$3" in text else "(integer, integer)" if "$2" in text else ""
-        )
-        await connection.execute(f"PREPARE {names[name]}{given} AS {text}")
-        arguments = {
-            "": "", "(integer, integer)": "(0, 0)", "(integer, integer, bytea)": "(0, 0, '')",
-        }.get(given, "('{}', '{}', '{}')")  # fmt: skip
-        await connection.execute(f"EXPLAIN EXECUTE {names[name]}{arguments}")
+        types, nothing, _ = parameters(name, text)
+        await connection.execute(f"PREPARE {names[name]}{types} AS {text}")
+        await connection.execute(f"EXPLAIN EXECUTE {names[name]}{nothing}")

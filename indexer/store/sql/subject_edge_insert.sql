@@ -1,4 +1,4 @@
--- Inserts one wave's {edge} records ($1 <= n < $2). A path that exists already is a replay: nothing happens. Of several records
+-- Inserts one wave's {edge} records ($1 <= n < $2): those of $3, or all where it is null. A path that exists already is a replay: nothing happens. Of several records
 -- of one author about one subject the first stays in the table (an update that keeps its subject keeps its
 -- place), the others wait in `duplicate`. One that waited for a record deleted later in the wave comes as a promoted one does: oldest
 -- first, without a notification.
@@ -17,7 +17,7 @@ WITH known AS (
                 AND v.subject_key = s.subject_key AND v.subject_actor = s.subject_actor
                 AND v.n & 16777215 > s.n & 16777215 LIMIT 1) IS NOT NULL
             ELSE false END AS waited
-    FROM stage_{edge} s WHERE s.n >= $1 AND s.n < $2
+    FROM stage_{edge} s WHERE s.n >= $1 AND s.n < $2 AND ($3::integer[] IS NULL OR s.n = ANY ($3))
 ), settled AS (
     SELECT k.*, (k.v).n IS NOT NULL AS replaces, (k.v).quiet AS was_quiet,
         k.is_update AND (k.v).n IS NOT NULL AND NOT (k.v).waited

@@ -1,0 +1,26 @@
+-- Inserts those of one wave's {edge} records ($1 <= n < $2, but none of $3) that meet no other record, in the order of their
+-- subjects. Fails where a path is in the table already.
+WITH noticed AS (
+    INSERT INTO notification (recipient, sort_at, author, reason, record_kind, record_key, subject_kind, subject_key, subject_actor)
+    SELECT via_actor, least(created_at, indexed_at), actor, {via_reason}, {kind}, rkey, 2, via_key, via_actor FROM stage_{edge}
+    WHERE n >= $1 AND n < $2 AND n <> ALL ($3) AND via_key IS NOT NULL AND via_actor <> actor AND subject_actor <> actor
+        AND NOT EXISTS (SELECT FROM stage_purge p WHERE p.actor = via_actor AND p.place > n & 16777215)
+), told AS (
+    INSERT INTO stage_change (kind, added, key, actor, subject_key, subject_actor, sort_at)
+    SELECT {kind}, true, rkey, actor, subject_key, subject_actor, least(created_at, indexed_at) FROM stage_{edge}
+    WHERE {told} AND n >= $1 AND n < $2 AND n <> ALL ($3)
+), counted AS (
+    INSERT INTO stage_delta (key, actor, likes, reposts, replies, quotes)
+    SELECT subject_key, subject_actor, {likes} * count(*), {reposts} * count(*), 0, 0 FROM stage_{edge}
+    WHERE n >= $1 AND n < $2 AND n <> ALL ($3) GROUP BY subject_key, subject_actor
+)
+INSERT INTO "{edge}" (rkey, actor, subject_key, subject_actor, created_at, indexed_at, via_key, via_actor, via_cid,
+    subject_cid, extra, quiet)
+SELECT s.rkey, s.actor, s.subject_key, s.subject_actor, s.created_at, s.indexed_at, s.via_key, s.via_actor, s.via_cid,
+    CASE WHEN p.cid IS DISTINCT FROM s.subject_cid THEN s.subject_cid END, s.extra,
+    CASE WHEN (SELECT EXISTS (SELECT FROM thread_mute)) AND EXISTS (
+        SELECT FROM thread_mute m WHERE m.actor = s.subject_actor
+        AND m.root_actor = coalesce(p.root_actor, p.actor) AND m.root_key = coalesce(p.root_key, p.rkey)) THEN true END
+FROM stage_{edge} s LEFT JOIN LATERAL (
+    SELECT * FROM post p WHERE p.rkey = s.subject_key AND p.actor BETWEEN s.subject_actor AND s.subject_actor LIMIT 1) p ON true
+WHERE s.n >= $1 AND s.n < $2 AND s.n <> ALL ($3)
