@@ -28,7 +28,7 @@ cdef class CID:
     @staticmethod
     def parse(str text not None) -> CID:
         """The CID of 59 characters, `b…`."""
-        cdef bytes ascii_text = text.encode("utf-8")
+        cdef bytes ascii_text = text.encode("utf-8", "surrogatepass")
         cdef uint8_t raw[36]
         cdef Slice part
         part.p = <const uint8_t *> PyBytes_AS_STRING(ascii_text)

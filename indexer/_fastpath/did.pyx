@@ -9,7 +9,7 @@ from indexer._fastpath.span cimport Slice
 
 def to_key(str did not None) -> bytes:
     """The 16 bytes of a DID: tag 1 and its 15 bytes for did:plc, tag 2 and 15 bytes of SHA-256 for others; errors: FrameError."""
-    cdef bytes raw = did.encode("utf-8")
+    cdef bytes raw = did.encode("utf-8", "surrogatepass")
     cdef Slice part
     cdef DidKey key = DidKey(0, 0)
     part.p = <const uint8_t *> PyBytes_AS_STRING(raw)

@@ -15,14 +15,14 @@ cdef Slice slice_of(bytes raw):
 
 def is_tid(str text not None) -> bool:
     """Whether `text` is a TID by syntax (the top bit may be set)."""
-    cdef bytes raw = text.encode("utf-8")
+    cdef bytes raw = text.encode("utf-8", "surrogatepass")
     cdef uint64_t bits
     return tid_bits(slice_of(raw), &bits) == 0
 
 
 def to_int(str text not None) -> int | None:
     """The integer (0 to 2^63 - 1) of a TID, or None for other text, TIDs with the top bit set among it."""
-    cdef bytes raw = text.encode("utf-8")
+    cdef bytes raw = text.encode("utf-8", "surrogatepass")
     cdef int64_t value
     return None if tid_to_int(slice_of(raw), &value) < 0 else value
 

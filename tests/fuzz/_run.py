@@ -20,6 +20,8 @@ from indexer.errors import FrameError
 
 CORPUS = Path(__file__).parent / "corpus"
 MAX_BYTES = 4096
+OUTCOMES = 16
+"""How many kinds of answer, "0" and up, a target can tell apart besides the reasons of refusals."""
 
 
 def _branch() -> Callable[[], None]:
@@ -35,7 +37,9 @@ class Seen:
 
     def __init__(self) -> None:
         self._branches = {
-            (reason, size): _branch() for reason in ["", *REASONS.values()] for size in range(13)
+            (reason, size): _branch()
+            for reason in ["", *REASONS.values(), *map(str, range(OUTCOMES))]
+            for size in range(13)
         }
 
     def answer(self, door: Callable[[bytes], object], data: bytes) -> object | None:
@@ -51,6 +55,7 @@ class Seen:
         return value
 
     def reached(self, reason: str, offset: int) -> None:
+        """Count an outcome: a reason, "" or the number of an outcome, at an order of magnitude of `offset`."""
         self._branches[reason, min(offset.bit_length(), 12)]()
 
 
