@@ -46,7 +46,7 @@ from benchmarks._report import (
     read_frames,
     versions,
 )
-from indexer._fastpath import batch, car, cbor, frame, sha256
+from indexer._fastpath import batch, car, cbor, frame, sha256, transcode
 from indexer._fastpath.accounts import AccountTable
 from indexer._fastpath.cid import CID
 from indexer._fastpath.proof import prove_commit, read_repository
@@ -405,10 +405,10 @@ def link(cid: Any) -> dict[str, str]:
 def measure_json(corpus: Corpus, seconds: float) -> tuple[list[Row], dict[str, float]]:
     records = corpus.records
     for record in records:
-        if orjson.loads(json_by_libipld(record)) != orjson.loads(cbor.to_json(record)):
+        if orjson.loads(json_by_libipld(record)) != orjson.loads(transcode.to_json(record)):
             raise FileFormatError(f"{corpus.name}: JSON differs for {record.hex()}")
     times = best_times(
-        {"ours": each(cbor.to_json, records), "libipld + orjson": each(json_by_libipld, records)},
+        {"ours": each(transcode.to_json, records), "libipld + orjson": each(json_by_libipld, records)},
         len(records),
         seconds,
     )

@@ -324,17 +324,5 @@ cdef inline int read_bool(Span *s, bint *out) noexcept nogil:
     return OK
 
 
-# A head, with the deviations that `tolerance` (or NULL) allows.
-cdef int read_head_tolerant(Span *s, int *major, uint64_t *argument, Tolerance *tolerance) noexcept nogil
-
-# Step over one whole value and check all of it, without making objects. `tolerance` may be NULL: nothing is tolerated then.
-cdef int skip(Span *s, Tolerance *tolerance) noexcept nogil
-
-# Write one value as JSON to `out`, checked as `skip` does.
-ctypedef struct Output:
-    uint8_t *data  # malloc'ed; the caller frees it
-    size_t used
-    size_t capacity
-
-cdef int write_json(Span *s, Output *out, Tolerance *tolerance) noexcept nogil
+# One value as an object, at most MAX_DEPTH levels deep; errors: FrameError whose offset counts from `base`.
 cdef object decode_value(Span *s, const uint8_t *base, Tolerance *tolerance)

@@ -3,10 +3,13 @@
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
-from indexer._fastpath.cbor cimport is_text, read_bytes, read_cid, read_cid_or_null, read_int, read_key, read_map, read_text, skip, take_literal
+from indexer._fastpath.cbor cimport (
+    is_text, read_bytes, read_cid, read_cid_or_null, read_int, read_key, read_map, read_text, take_literal,
+)
 from indexer._fastpath.reasons cimport COMMIT_SIGNATURE, COMMIT_VERSION, FIELD_MISSING, OK, TOO_LARGE, TRAILING_BYTES
 from indexer._fastpath.sha256 cimport sha256
 from indexer._fastpath.span cimport Slice, Span
+from indexer._fastpath.tolerant cimport skip
 
 cdef enum:
     COMMIT_LONGEST = 4096  # a DID takes 2048 at most, all else some 200

@@ -8,13 +8,14 @@ bytes: exactly the keys {$type, subject, createdAt, via?}, the time in the form 
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from indexer._fastpath.cbor cimport ALL_DEVIATIONS, Tolerance, is_text, read_map, read_text, skip, take_literal
+from indexer._fastpath.cbor cimport ALL_DEVIATIONS, Tolerance, is_text, read_map, read_text, take_literal
 from indexer._fastpath.collections cimport BLOCK, FOLLOW, LIKE, POST, REPOST, STARTER_PACK, collection_code
 from indexer._fastpath.fields cimport StrongReference, next_key, read_created_at, read_digest, read_reference, read_strong_reference
 from indexer._fastpath.interning cimport Names, intern_did
 from indexer._fastpath.reasons cimport BAD_DID, OK, TRAILING_BYTES, WRONG_TYPE
 from indexer._fastpath.rows cimport RECORD_INVALID, RECORD_NOT_MAP, RECORD_TYPE, SUBJECT_DID, Row
 from indexer._fastpath.span cimport Slice, Span, span_of_slice
+from indexer._fastpath.tolerant cimport skip
 
 
 cdef bint read_usual_edge(Span *s, int kind, StrongReference *subject, Slice *subject_did, Slice *created_at) noexcept nogil:

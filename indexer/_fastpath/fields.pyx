@@ -4,7 +4,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
-from indexer._fastpath.cbor cimport ALL_DEVIATIONS, Tolerance, is_text, read_map, read_text, skip
+from indexer._fastpath.cbor cimport ALL_DEVIATIONS, Tolerance, is_text, read_map, read_text
 from indexer._fastpath.cid cimport DAG_CBOR, cid_from_text
 from indexer._fastpath.collections cimport collection_code
 from indexer._fastpath.interning cimport Names, Reference, intern_did, intern_key
@@ -12,6 +12,7 @@ from indexer._fastpath.reasons cimport BAD_DID, BAD_SYNTAX, OK, WRONG_TYPE
 from indexer._fastpath.rows cimport RECORD_INVALID, SUBJECT_CID, SUBJECT_HANDLE, SUBJECT_URI
 from indexer._fastpath.span cimport Slice, Span
 from indexer._fastpath.syntax cimport datetime_ms
+from indexer._fastpath.tolerant cimport skip
 
 cdef enum:
     MAX_CID_TEXT = 256

@@ -10,13 +10,14 @@ from libc.string cimport memchr
 
 from indexer._fastpath.arena cimport Arena, arena_take
 from indexer._fastpath.cbor cimport (
-    decode_value, is_text, read_array, read_bytes, read_cid, read_cid_or_null, read_int, read_key, read_map,
-    read_text, read_text_or_null, skip, take_literal,
+    decode_value, is_text, read_array, read_bytes, read_cid, read_cid_or_null, read_int, read_key, read_map, read_text,
+    read_text_or_null, take_literal,
 )
 from indexer._fastpath.reasons cimport (
     BAD_HEADER, BAD_OP, BAD_SEQ, FIELD_MISSING, OK, OUT_OF_MEMORY, TOO_LARGE, TOO_MANY_OPS, TRAILING_BYTES, fail,
 )
 from indexer._fastpath.span cimport Slice, Span, span_of
+from indexer._fastpath.tolerant cimport skip
 
 
 cdef int read_frame_header(Span *s, int *kind) noexcept nogil:

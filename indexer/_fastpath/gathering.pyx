@@ -15,7 +15,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from indexer._fastpath.arena cimport arena_free, arena_reset
 from indexer._fastpath.car cimport Block, read_car_header
-from indexer._fastpath.cbor cimport is_text, read_bool, read_bytes, read_int, read_key, read_map, read_text, skip
+from indexer._fastpath.cbor cimport is_text, read_bool, read_bytes, read_int, read_key, read_map, read_text
 from indexer._fastpath.cid cimport DAG_CBOR
 from indexer._fastpath.collections cimport BLOCK, POST, UNKNOWN_COLLECTION, collection_code
 from indexer._fastpath.edges cimport parse_edge
@@ -35,6 +35,7 @@ from indexer._fastpath.rows cimport (
 from indexer._fastpath.span cimport Slice, Span, span_of, span_of_slice
 from indexer._fastpath.syntax cimport datetime_ms
 from indexer._fastpath.tid cimport tid_to_int
+from indexer._fastpath.tolerant cimport skip
 
 cdef extern from "memory.h" nogil:
     void clear_struct(void *p, size_t n)

@@ -11,7 +11,7 @@ from libc.stdlib cimport realloc
 from libc.string cimport memcmp
 
 from indexer._fastpath.cbor cimport (
-    ALL_DEVIATIONS, ARRAY, BYTES, MAP, TAG, TEXT, Tolerance, is_text, read_array, read_head_tolerant, read_map, read_text, skip,
+    ALL_DEVIATIONS, ARRAY, BYTES, MAP, TAG, TEXT, Tolerance, is_text, read_array, read_map, read_text,
 )
 from indexer._fastpath.collections cimport (
     HAS_EXTERNAL, HAS_GALLERY, HAS_IMAGES, HAS_MENTIONS, HAS_RECORD, HAS_VIDEO, IS_QUOTE, IS_REPLY, POST, collection_code,
@@ -23,6 +23,7 @@ from indexer._fastpath.interning cimport Names, Reference, intern_did, intern_ke
 from indexer._fastpath.reasons cimport BAD_DID, BAD_SYNTAX, OK, OUT_OF_MEMORY, TRAILING_BYTES, WRONG_TYPE
 from indexer._fastpath.rows cimport RECORD_INVALID, RECORD_NOT_MAP, RECORD_TYPE, Gathered, Row
 from indexer._fastpath.span cimport Slice, Span, span_of_slice, take
+from indexer._fastpath.tolerant cimport read_head_tolerant, skip
 
 cdef enum:
     MAX_TEXT = 3000

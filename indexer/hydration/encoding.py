@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from indexer._fastpath.cbor import TOLERATE_ALL, to_json
+from indexer._fastpath.cbor import TOLERATE_ALL
+from indexer._fastpath.transcode import to_json
 from indexer.store.reads.spelling import cid_text, iso
 
 __all__ = ["cid_text", "iso", "record_json"]

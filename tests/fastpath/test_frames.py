@@ -13,7 +13,7 @@ import orjson
 import pytest
 import zstandard
 
-from indexer._fastpath import car, cbor, frame
+from indexer._fastpath import car, cbor, frame, transcode
 from indexer._fastpath.cid import CID
 from indexer._fastpath.proof import prove_commit, read_repository
 from indexer.errors import FrameError
@@ -104,7 +104,7 @@ def test_records_become_the_json_that_libipld_and_orjson_give(load_frames: list[
         for op in payload["ops"]:
             if op["cid"] is not None:
                 block = blocks[op["cid"]]
-                assert json.loads(cbor.to_json(block)) == json_form(cbor.decode(block))
+                assert json.loads(transcode.to_json(block)) == json_form(cbor.decode(block))
 
 
 def json_form(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from hypothesis import given
 
-from indexer._fastpath import cbor
+from indexer._fastpath import cbor, transcode
 from indexer._fastpath.cid import CID
 from tests.fastpath.values import values
 
@@ -30,7 +30,7 @@ def expected(value: Any) -> Any:
 
 @given(values)
 def test_any_value(value: Any) -> None:
-    data = cbor.to_json(cbor.encode(value))
+    data = transcode.to_json(cbor.encode(value))
     assert json.loads(data) == expected(value)
     assert orjson.loads(data) == expected(value)
 
@@ -38,20 +38,20 @@ def test_any_value(value: Any) -> None:
 def test_every_single_character_escape() -> None:
     for number in [*range(0x100), 0x2028, 0xFFFF, 0x10FFFF]:
         for text in (chr(number), "x" * 15 + chr(number) + "y" * 20):
-            assert json.loads(cbor.to_json(cbor.encode(text))) == text
-    assert cbor.to_json(cbor.encode('\x00\x1f"\\\n\t\r\b\f')) == b'"\\u0000\\u001f\\"\\\\\\n\\t\\r\\b\\f"'
+            assert json.loads(transcode.to_json(cbor.encode(text))) == text
+    assert transcode.to_json(cbor.encode('\x00\x1f"\\\n\t\r\b\f')) == b'"\\u0000\\u001f\\"\\\\\\n\\t\\r\\b\\f"'
 
 
 def test_text_that_grows_sixfold() -> None:
     text = "\x01" * 100_000
-    assert json.loads(cbor.to_json(cbor.encode([text, text]))) == [text, text]
+    assert json.loads(transcode.to_json(cbor.encode([text, text]))) == [text, text]
 
 
 def test_tolerated_floats() -> None:
-    assert json.loads(cbor.to_json(b"\xfb\x3f\xb9\x99\x99\x99\x99\x99\x9a", cbor.TOLERATE_FLOATS)) == 0.1
+    assert json.loads(transcode.to_json(b"\xfb\x3f\xb9\x99\x99\x99\x99\x99\x9a", cbor.TOLERATE_FLOATS)) == 0.1
 
 
 def test_the_data_models_fixtures(interop: Callable[[str], Any]) -> None:
     for fixture in interop("data-model/data-model-fixtures.json"):
         data = base64.b64decode(fixture["cbor_base64"] + "==")
-        assert json.loads(cbor.to_json(data)) == fixture["json"]
+        assert json.loads(transcode.to_json(data)) == fixture["json"]

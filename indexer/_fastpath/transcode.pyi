@@ -1,0 +1,3 @@
+"""Types of `transcode.pyx`."""
+
+def to_json(data: bytes, tolerate: int = 0) -> bytes: ...
