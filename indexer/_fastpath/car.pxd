@@ -7,7 +7,7 @@ from indexer._fastpath.arena cimport Arena
 from indexer._fastpath.cbor cimport check_cid
 from indexer._fastpath.reasons cimport BAD_CID, BAD_VARINT, CAR_BLOCK_TOO_SHORT, OK, TRUNCATED
 from indexer._fastpath.sha256 cimport Sha256State
-from indexer._fastpath.span cimport Slice, Span, left, take
+from indexer._fastpath.span cimport Slice, Span, take
 
 
 ctypedef struct Block:

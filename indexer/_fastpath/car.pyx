@@ -7,18 +7,18 @@ CAR, and only the walk of its tree (mst) shows that something is missing.
 
 import os
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from indexer._fastpath.arena cimport Arena, arena_free, arena_init, arena_take
 from indexer._fastpath.cbor cimport is_text, read_array, read_cid, read_int, read_key, read_map
 from indexer._fastpath.cid cimport make_cid
+from indexer._fastpath.objects cimport bytes_of, span_of_bytes
 from indexer._fastpath.reasons cimport (
     CAR_HEADER, CAR_ROOTS, HASH_MISMATCH, OK, OUT_OF_MEMORY, TOO_LARGE, WRONG_TYPE, fail,
 )
 from indexer._fastpath.sha256 cimport Sha256Job, sha256_many
-from indexer._fastpath.span cimport Slice, Span, left, span_of, take
+from indexer._fastpath.span cimport Slice, Span, left, take
 
 cdef enum:
     FEW_BLOCKS = 24
@@ -159,7 +159,7 @@ cdef int hash_blocks(BlockIndex *index, Arena *arena, const Block **bad) noexcep
 
 def read(bytes data not None, bint check_hashes=True):
     """(root CID, [(CID, block bytes), ...]) of a CAR, in the file's order; errors: FrameError with reason and offset."""
-    cdef Span s = span_of(<const uint8_t *> PyBytes_AS_STRING(data), <size_t> PyBytes_GET_SIZE(data))
+    cdef Span s = span_of_bytes(data)
     cdef const uint8_t *base = s.p
     cdef const uint8_t *root
     cdef const Block *bad = NULL
@@ -181,7 +181,7 @@ def read(bytes data not None, bint check_hashes=True):
         for i in range(index.count):
             blocks.append((
                 make_cid(index.blocks[i].cid),
-                PyBytes_FromStringAndSize(<const char *> index.blocks[i].data, <Py_ssize_t> index.blocks[i].length),
+                bytes_of(index.blocks[i].data, index.blocks[i].length),
             ))
         return make_cid(root), blocks
     finally:

@@ -178,16 +178,25 @@ cdef inline int read_bytes(Span *s, Slice *out) noexcept nogil:
     return read_string(s, BYTES, out)
 
 
-cdef inline int read_text(Span *s, Slice *out) noexcept nogil:
-    """Text, checked to be UTF-8."""
-    cdef const uint8_t *start = s.p
-    cdef int code = read_string(s, TEXT, out)
-    if code < 0:
-        return code
+cdef inline int read_text_body(Span *s, const uint8_t *start, uint64_t length, Slice *out) noexcept nogil:
+    """A text's bytes, checked to be UTF-8, after its head, which began at `start`."""
+    if take(s, length, out) < 0:
+        s.p = start
+        return TRUNCATED
     if not text_is_utf8(out.p, out.n, <size_t> (s.end - out.p)):
         s.p = start
         return BAD_UTF8
     return OK
+
+
+cdef inline int read_text(Span *s, Slice *out) noexcept nogil:
+    """Text, checked to be UTF-8."""
+    cdef const uint8_t *start = s.p
+    cdef uint64_t length
+    cdef int code = expect(s, TEXT, &length)
+    if code < 0:
+        return code
+    return read_text_body(s, start, length, out)
 
 
 cdef inline int compare_keys(Slice a, Slice b) noexcept nogil:
@@ -197,20 +206,28 @@ cdef inline int compare_keys(Slice a, Slice b) noexcept nogil:
     return memcmp(a.p, b.p, a.n)
 
 
+cdef inline int check_order(Slice previous, Slice key) noexcept nogil:
+    """Whether a map's key may follow the one before it, which is {NULL, 0} for the first: OK, KEY_DUPLICATE or KEY_ORDER."""
+    cdef int order
+    if previous.p == NULL:
+        return OK
+    order = compare_keys(previous, key)
+    if order < 0:
+        return OK
+    return KEY_DUPLICATE if order == 0 else KEY_ORDER
+
+
 cdef inline int read_key(Span *s, Slice *key) noexcept nogil:
     """The next key of a map, which must sort after the one in `key`: that starts as {NULL, 0} and takes each key in turn."""
     cdef const uint8_t *start = s.p
     cdef Slice previous = key[0]
-    cdef int order
     cdef int code = read_text(s, key)
     if code < 0:
         return KEY_NOT_TEXT if code == WRONG_TYPE else code
-    if previous.p != NULL:
-        order = compare_keys(previous, key[0])
-        if order >= 0:
-            s.p = start
-            return KEY_DUPLICATE if order == 0 else KEY_ORDER
-    return OK
+    code = check_order(previous, key[0])
+    if code < 0:
+        s.p = start
+    return code
 
 
 cdef inline bint is_text(Slice text, const char *literal, size_t n) noexcept nogil:

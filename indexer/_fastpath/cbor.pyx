@@ -4,21 +4,20 @@
 Owns what object a value becomes and what bytes an object. Refuses to know what a record is.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Size
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcmp, memcpy
 
 from indexer._fastpath.cid cimport CID, make_cid
+from indexer._fastpath.objects cimport bytes_of, span_of_bytes, text_of
 from indexer._fastpath.output cimport Output, put, put_byte, reserve
 from indexer._fastpath.reasons cimport INTEGER_RANGE, KEY_DUPLICATE, OK, TOO_DEEP, TRAILING_BYTES, TRUNCATED, fail
-from indexer._fastpath.span cimport Slice, Span, left, span_of, take
-from indexer._fastpath.text cimport text_is_ascii
-from indexer._fastpath.tolerant cimport read_head_tolerant, read_next_key, read_text_body, skip
+from indexer._fastpath.span cimport Slice, Span, left, take
+from indexer._fastpath.tolerant cimport read_head_tolerant, read_next_key, skip
 
 TOLERATE_NOTHING = 0
 TOLERATE_FLOATS = FLOATS
@@ -31,10 +30,6 @@ MAXIMUM_DEPTH = MAX_DEPTH
 
 # --- to Python objects ----------------------------------------------------------------------------------------------
 
-cdef extern from "Python.h":
-    object PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
-    void *PyUnicode_DATA(object text)
-
 cdef enum:
     KEY_CACHE = 512  # slots; keys of up to 32 bytes that came last
     KEY_CACHE_LONGEST = 32
@@ -44,30 +39,20 @@ cdef uint8_t cached_bytes[KEY_CACHE][KEY_CACHE_LONGEST]
 cdef uint8_t cached_lengths[KEY_CACHE]
 
 
-cdef object text_object(Slice text):
-    """A str of checked UTF-8."""
-    cdef object out
-    if text_is_ascii(text.p, text.n, text.n):
-        out = PyUnicode_New(<Py_ssize_t> text.n, 127)
-        memcpy(PyUnicode_DATA(out), text.p, text.n)
-        return out
-    return PyUnicode_DecodeUTF8(<const char *> text.p, <Py_ssize_t> text.n, NULL)
-
-
 cdef object key_object(Slice key):
     """The str of a map key: records use the same few names over and over."""
     cdef uint32_t slot
     cdef object out
     cdef size_t i
     if key.n > KEY_CACHE_LONGEST or key.n == 0:
-        return text_object(key)
+        return text_of(key)
     slot = <uint32_t> key.n
     for i in range(key.n):
         slot = slot * 31 + key.p[i]
     slot &= KEY_CACHE - 1
     if cached_keys[slot] != NULL and cached_lengths[slot] == key.n and memcmp(cached_bytes[slot], key.p, key.n) == 0:
         return <object> cached_keys[slot]
-    out = text_object(key)
+    out = text_of(key)
     Py_XDECREF(cached_keys[slot])
     Py_INCREF(out)
     cached_keys[slot] = <PyObject *> out
@@ -94,7 +79,7 @@ cdef object decode_object(Span *s, const uint8_t *base, Tolerance *tolerance, in
         code = read_text_body(s, start, argument, &part)
         if code < 0:
             fail(code, s.p - base)
-        return text_object(part)
+        return text_of(part)
     if major == UNSIGNED or major == NEGATIVE:
         if argument >> 63:
             fail(INTEGER_RANGE, start - base)
@@ -126,7 +111,7 @@ cdef object decode_object(Span *s, const uint8_t *base, Tolerance *tolerance, in
     if major == BYTES:
         if take(s, argument, &part) < 0:
             fail(TRUNCATED, start - base)
-        return PyBytes_FromStringAndSize(<const char *> part.p, <Py_ssize_t> part.n)
+        return bytes_of(part.p, part.n)
     if major == TAG:
         code = read_link_body(s, &cid, tolerance)
         if code < 0:
@@ -143,10 +128,6 @@ cdef object decode_object(Span *s, const uint8_t *base, Tolerance *tolerance, in
 cdef object decode_value(Span *s, const uint8_t *base, Tolerance *tolerance):
     """One value as an object; errors: FrameError whose offset counts from `base`."""
     return decode_object(s, base, tolerance, MAX_DEPTH)
-
-
-cdef inline Span span_of_bytes(bytes data):
-    return span_of(<const uint8_t *> PyBytes_AS_STRING(data), <size_t> PyBytes_GET_SIZE(data))
 
 
 def decode(bytes data not None, unsigned int tolerate=0):
@@ -273,6 +254,6 @@ def encode(value) -> bytes:
     cdef Output out = Output(NULL, 0, 0)
     try:
         encode_object(value, &out, MAX_DEPTH)
-        return PyBytes_FromStringAndSize(<const char *> out.data, <Py_ssize_t> out.used)
+        return bytes_of(out.data, out.used)
     finally:
         free(out.data)

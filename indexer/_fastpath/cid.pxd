@@ -1,6 +1,6 @@
 """CIDs: 36 binary bytes, 59 characters of base32, or (compact) the 32 bytes of their digest."""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy
 
 from indexer._fastpath.reasons cimport BAD_CID, OK

@@ -6,9 +6,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport uint8_t
 from libc.string cimport memcmp, memcpy
 
-from indexer._fastpath.reasons cimport BAD_CID, OK, fail
+from indexer._fastpath.objects cimport slice_of_bytes, utf8_of
+from indexer._fastpath.reasons cimport BAD_CID, fail
 from indexer._fastpath.sha256 cimport sha256
-from indexer._fastpath.span cimport Slice, span_of
 
 
 @cython.final
@@ -28,12 +28,9 @@ cdef class CID:
     @staticmethod
     def parse(str text not None) -> CID:
         """The CID of 59 characters, `b…`."""
-        cdef bytes ascii_text = text.encode("utf-8", "surrogatepass")
+        cdef bytes utf8 = utf8_of(text)
         cdef uint8_t raw[36]
-        cdef Slice part
-        part.p = <const uint8_t *> PyBytes_AS_STRING(ascii_text)
-        part.n = <size_t> PyBytes_GET_SIZE(ascii_text)
-        cdef int code = cid_from_text(part, raw)
+        cdef int code = cid_from_text(slice_of_bytes(utf8), raw)
         if code < 0:
             fail(code, 0)
         return make_cid(raw)

@@ -1,20 +1,16 @@
 """Compact DIDs for Python code and tests."""
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t
 
+from indexer._fastpath.objects cimport slice_of_bytes, utf8_of
 from indexer._fastpath.reasons cimport BAD_DID, fail
-from indexer._fastpath.span cimport Slice
 
 
 def to_key(str did not None) -> bytes:
     """The 16 bytes of a DID: tag 1 and its 15 bytes for did:plc, tag 2 and 15 bytes of SHA-256 for others; errors: FrameError."""
-    cdef bytes raw = did.encode("utf-8", "surrogatepass")
-    cdef Slice part
+    cdef bytes raw = utf8_of(did)
     cdef DidKey key = DidKey(0, 0)
-    part.p = <const uint8_t *> PyBytes_AS_STRING(raw)
-    part.n = <size_t> PyBytes_GET_SIZE(raw)
-    cdef int code = did_key(part, &key)
+    cdef int code = did_key(slice_of_bytes(raw), &key)
     if code < 0:
         fail(code, 0)
     return key.high.to_bytes(8, "big") + key.low.to_bytes(8, "big")

@@ -3,9 +3,9 @@
 All functions give 0, a code below zero (reasons.pxd) for broken CBOR, or a Refusal (rows.pxd) above zero.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t
 
-from indexer._fastpath.cbor cimport Tolerance, read_key
+from indexer._fastpath.cbor cimport read_key
 from indexer._fastpath.interning cimport Names, Reference
 from indexer._fastpath.reasons cimport KEY_ORDER, OK
 from indexer._fastpath.span cimport Slice, Span

@@ -4,7 +4,6 @@
 Owns which fields a commit must have and the limits of the lexicon. Refuses to know whether they are true (proof) or what a record is.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr
 
@@ -13,10 +12,11 @@ from indexer._fastpath.cbor cimport (
     decode_value, is_text, read_array, read_bytes, read_cid, read_cid_or_null, read_int, read_key, read_map, read_text,
     read_text_or_null, take_literal,
 )
+from indexer._fastpath.objects cimport span_of_bytes
 from indexer._fastpath.reasons cimport (
     BAD_HEADER, BAD_OP, BAD_SEQ, FIELD_MISSING, OK, OUT_OF_MEMORY, TOO_LARGE, TOO_MANY_OPS, TRAILING_BYTES, fail,
 )
-from indexer._fastpath.span cimport Slice, Span, span_of
+from indexer._fastpath.span cimport Slice, Span
 from indexer._fastpath.tolerant cimport skip
 
 
@@ -267,7 +267,7 @@ KINDS = {
 def decode(bytes frame not None):
     """(kind, payload as decoded objects) of a message; kind is "#commit", "#sync", …, "error", or "" for one to be ignored (its
     payload is None then). Errors: FrameError with reason and offset."""
-    cdef Span s = span_of(<const uint8_t *> PyBytes_AS_STRING(frame), <size_t> PyBytes_GET_SIZE(frame))
+    cdef Span s = span_of_bytes(frame)
     cdef const uint8_t *base = s.p
     cdef int kind
     cdef int code = read_frame_header(&s, &kind)

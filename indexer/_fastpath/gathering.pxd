@@ -4,7 +4,6 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from indexer._fastpath.arena cimport Arena
 from indexer._fastpath.collections cimport COLLECTIONS
-from indexer._fastpath.frame cimport CommitFrame
 from indexer._fastpath.rows cimport Gathered, Row
 from indexer._fastpath.span cimport Slice
 

@@ -10,9 +10,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
 from libc.string cimport memcmp
 
-from indexer._fastpath.cbor cimport (
-    ALL_DEVIATIONS, ARRAY, BYTES, MAP, TAG, TEXT, Tolerance, is_text, read_array, read_map, read_text,
-)
+from indexer._fastpath.cbor cimport ALL_DEVIATIONS, BYTES, MAP, TEXT, Tolerance, is_text, read_array, read_map, read_text
 from indexer._fastpath.collections cimport (
     HAS_EXTERNAL, HAS_GALLERY, HAS_IMAGES, HAS_MENTIONS, HAS_RECORD, HAS_VIDEO, IS_QUOTE, IS_REPLY, POST, collection_code,
 )

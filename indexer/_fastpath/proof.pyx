@@ -4,17 +4,17 @@
 Owns the order of the checks. Refuses to know keys and signatures (it gives the digest that is signed) and the repository's history.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp
 
 from indexer._fastpath.arena cimport Arena, arena_free, arena_init, arena_take
 from indexer._fastpath.car cimport Block, find_block, hash_blocks, index_blocks, read_car_header
 from indexer._fastpath.cid cimport make_cid
-from indexer._fastpath.commit cimport Commit, read_commit, signed_digest
+from indexer._fastpath.commit cimport read_commit, signed_digest
 from indexer._fastpath.frame cimport FRAME_COMMIT, CommitFrame, read_commit_body, read_frame_header
 from indexer._fastpath.inversion cimport Inversion, check_paths, compare_root, undo_operations
 from indexer._fastpath.mst cimport Leaves, empty_tree, walk_tree
+from indexer._fastpath.objects cimport bytes_of, span_of_bytes, text_of
 from indexer._fastpath.reasons cimport (
     BAD_HEADER, BLOCK_MISSING, COMMIT_NOT_ROOT, COMMIT_REPO, COMMIT_REV, MST_KEY, OK, OUT_OF_MEMORY, PREV_DATA_MISSING,
     PREV_MISSING, RECORD_MISSING, fail,
@@ -127,26 +127,6 @@ cdef int check_commit(const CommitFrame *frame, Arena *arena, int prove, Proof *
 
 # --- for Python code --------------------------------------------------------------------------------------------------
 
-cdef str text_of(Slice part):
-    return (<const char *> part.p)[:part.n].decode("utf-8")
-
-
-cdef extern from "Python.h":
-    object PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
-    void *PyUnicode_DATA(object text)
-
-
-cdef object ascii_text(Slice part):
-    """A str of bytes that are known to be ASCII."""
-    cdef object out = PyUnicode_New(<Py_ssize_t> part.n, 127)
-    memcpy(PyUnicode_DATA(out), part.p, part.n)
-    return out
-
-
-cdef bytes bytes_of(const uint8_t *p, size_t n):
-    return PyBytes_FromStringAndSize(<const char *> p, <Py_ssize_t> n)
-
-
 cdef class CommitProof:
     """A commit whose blocks, records and (if asked) tree were found in order; the signature is the caller's to check.
 
@@ -164,7 +144,7 @@ cdef class CommitProof:
 
 def prove_commit(bytes frame not None, bint hashes=True, bint tree=True) -> CommitProof:
     """Check one #commit message. Errors: FrameError with reason and offset for whatever fails (also for another kind of message)."""
-    cdef Span s = span_of(<const uint8_t *> PyBytes_AS_STRING(frame), <size_t> PyBytes_GET_SIZE(frame))
+    cdef Span s = span_of_bytes(frame)
     cdef const uint8_t *base = s.p
     cdef const uint8_t *end = s.end
     cdef const uint8_t *at = base
@@ -232,7 +212,7 @@ cdef list records_of(const Leaves *leaves, const Proof *proof, const uint8_t *ba
         key = leaves.items[i].key
         if not text_is_ascii(key.p, key.n, key.n):
             fail(MST_KEY, leaves.items[i].cid - base)
-        out.append((ascii_text(key), make_cid(leaves.items[i].cid), bytes_of(block.data, block.length)))
+        out.append((text_of(key), make_cid(leaves.items[i].cid), bytes_of(block.data, block.length)))
     return out
 
 
@@ -240,7 +220,7 @@ def read_repository(bytes car not None, bint hashes=True) -> Repository:
     """Read an export, check every block's hash, the commit, and the whole tree: nothing that it links to may be missing.
 
     Errors: FrameError with reason and offset."""
-    cdef Span s = span_of(<const uint8_t *> PyBytes_AS_STRING(car), <size_t> PyBytes_GET_SIZE(car))
+    cdef Span s = span_of_bytes(car)
     cdef const uint8_t *base = s.p
     cdef const uint8_t *at = base
     cdef const uint8_t *root

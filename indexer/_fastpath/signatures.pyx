@@ -9,7 +9,7 @@ directly, so that a batch verifies in any thread without the GIL; libsecp256k1 i
 `cryptography`, one call a signature, with a bounded cache of parsed keys.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint8_t, uintptr_t
 from libc.string cimport memcpy, memset
 

@@ -1,10 +1,10 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True
 """The protocol's string formats: one pass each over bytes that are checked as they are read."""
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memchr, memcmp
 
+from indexer._fastpath.objects cimport slice_of_bytes, text_of, utf8_of
 from indexer._fastpath.reasons cimport BAD_DATETIME, BAD_SYNTAX, OK, fail
 from indexer._fastpath.span cimport Slice
 from indexer._fastpath.text cimport text_datetime24
@@ -254,57 +254,46 @@ cdef int datetime_ms(Slice text, int64_t *milliseconds, bint *canonical) noexcep
 
 # --- for Python code --------------------------------------------------------------------------------------------------
 
-cdef Slice slice_of(bytes raw):
-    cdef Slice part
-    part.p = <const uint8_t *> PyBytes_AS_STRING(raw)
-    part.n = <size_t> PyBytes_GET_SIZE(raw)
-    return part
-
-
 def valid_did(str text not None) -> bool:
     """Whether `text` is a DID by the protocol's syntax."""
-    cdef bytes raw = text.encode("utf-8", "surrogatepass")
-    return is_did(slice_of(raw))
+    cdef bytes raw = utf8_of(text)
+    return is_did(slice_of_bytes(raw))
 
 
 def valid_handle(str text not None) -> bool:
     """Whether `text` is a handle by syntax (any case; reserved top-level domains are not looked at)."""
-    cdef bytes raw = text.encode("utf-8", "surrogatepass")
-    return is_handle(slice_of(raw))
+    cdef bytes raw = utf8_of(text)
+    return is_handle(slice_of_bytes(raw))
 
 
 def valid_nsid(str text not None) -> bool:
     """Whether `text` is an NSID."""
-    cdef bytes raw = text.encode("utf-8", "surrogatepass")
-    return is_nsid(slice_of(raw))
+    cdef bytes raw = utf8_of(text)
+    return is_nsid(slice_of_bytes(raw))
 
 
 def valid_rkey(str text not None) -> bool:
     """Whether `text` is a record key."""
-    cdef bytes raw = text.encode("utf-8", "surrogatepass")
-    return is_rkey(slice_of(raw))
+    cdef bytes raw = utf8_of(text)
+    return is_rkey(slice_of_bytes(raw))
 
 
 def split_at_uri(str text not None) -> tuple[str, str, str]:
     """(authority, collection, rkey) of an AT-URI, '' for parts that are absent; errors: FrameError."""
-    cdef bytes raw = text.encode("utf-8", "surrogatepass")
+    cdef bytes raw = utf8_of(text)
     cdef Slice authority, collection, rkey
-    cdef int code = parse_at_uri(slice_of(raw), &authority, &collection, &rkey)
+    cdef int code = parse_at_uri(slice_of_bytes(raw), &authority, &collection, &rkey)
     if code < 0:
         fail(code, 0)
     return text_of(authority), text_of(collection), text_of(rkey)
 
 
-cdef str text_of(Slice part):
-    return "" if part.p == NULL else (<const char *> part.p)[:part.n].decode("ascii")
-
-
 def parse_datetime(str text not None) -> int:
     """Milliseconds since 1970 (negative before) of a datetime; errors: FrameError."""
-    cdef bytes raw = text.encode("utf-8", "surrogatepass")
+    cdef bytes raw = utf8_of(text)
     cdef int64_t milliseconds
     cdef bint canonical
-    cdef int code = datetime_ms(slice_of(raw), &milliseconds, &canonical)
+    cdef int code = datetime_ms(slice_of_bytes(raw), &milliseconds, &canonical)
     if code < 0:
         fail(code, 0)
     return milliseconds
@@ -312,7 +301,7 @@ def parse_datetime(str text not None) -> int:
 
 def is_canonical_datetime(str text not None) -> bool:
     """Whether `text` is a datetime written as YYYY-MM-DDTHH:MM:SS.mmmZ."""
-    cdef bytes raw = text.encode("utf-8", "surrogatepass")
+    cdef bytes raw = utf8_of(text)
     cdef int64_t milliseconds
     cdef bint canonical
-    return datetime_ms(slice_of(raw), &milliseconds, &canonical) == 0 and canonical
+    return datetime_ms(slice_of_bytes(raw), &milliseconds, &canonical) == 0 and canonical

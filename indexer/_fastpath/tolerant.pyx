@@ -10,6 +10,7 @@ from libc.string cimport memcpy
 
 from indexer._fastpath.cbor cimport (
     ARRAY, BYTES, FLOAT, FLOATS, LENGTHS, MAP, MAX_DEPTH, NEGATIVE, TAG, TEXT, UNSIGNED, Tolerance, compare_keys, load32, read_link_body,
+    read_text_body,
 )
 from indexer._fastpath.reasons cimport (
     BAD_TAG, FLOAT_NOT_FINITE, FLOAT_REFUSED, INTEGER_RANGE, KEY_DUPLICATE, NOT_SHORTEST, OK, TOO_DEEP, TOO_MANY_KEYS, TRUNCATED,

@@ -4,7 +4,7 @@
 Owns what JSON a value means (atproto data model: CIDs as `{"$link"}`, bytes as `{"$bytes"}`). Refuses to know what a record is.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
@@ -13,9 +13,10 @@ from indexer._fastpath.cbor cimport (
     ARRAY, BYTES, FALSE, FLOAT, MAP, MAX_DEPTH, NEGATIVE, TAG, TEXT, TRUE, UNSIGNED, Tolerance, read_link_body,
 )
 from indexer._fastpath.cid cimport cid_to_text
+from indexer._fastpath.objects cimport bytes_of, span_of_bytes
 from indexer._fastpath.output cimport Output, put, put_byte, reserve
 from indexer._fastpath.reasons cimport BAD_UTF8, INTEGER_RANGE, OK, OUT_OF_MEMORY, TOO_DEEP, TRAILING_BYTES, TRUNCATED, fail
-from indexer._fastpath.span cimport Slice, Span, left, span_of, take
+from indexer._fastpath.span cimport Slice, Span, left, take
 from indexer._fastpath.text cimport text_base64_write, text_is_utf8_slowly, text_json_copy
 from indexer._fastpath.tolerant cimport check_unsorted, read_head_tolerant, read_next_key
 
@@ -223,7 +224,7 @@ def to_json(bytes data not None, unsigned int tolerate=0) -> bytes:
     """The JSON (UTF-8) of the one value that `data` holds; links become `{"$link"}`, bytes `{"$bytes"}` in base64 without padding.
 
     Errors: FrameError with reason and offset."""
-    cdef Span s = span_of(<const uint8_t *> PyBytes_AS_STRING(data), <size_t> PyBytes_GET_SIZE(data))
+    cdef Span s = span_of_bytes(data)
     cdef Tolerance tolerance = Tolerance(tolerate, 0)
     cdef const uint8_t *base = s.p
     cdef Output own = Output(NULL, 0, 0)
@@ -241,7 +242,7 @@ def to_json(bytes data not None, unsigned int tolerate=0) -> bytes:
             code = TRAILING_BYTES
         if code < 0:
             fail(code, s.p - base)
-        return PyBytes_FromStringAndSize(<const char *> out.data, <Py_ssize_t> out.used)
+        return bytes_of(out.data, out.used)
     finally:
         if out == &own or out.capacity > SPARE_KEPT:
             free(out.data)
