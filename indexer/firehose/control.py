@@ -39,10 +39,11 @@ def read_control(frame: bytes) -> StreamInfo | StreamError | None:
         return None
     try:
         header, offset = decode_at(frame, 0, TOLERATE_ALL)
-        if not isinstance(header, dict) or (header.get("op"), header.get("t")) not in (
-            (1, "#info"),
-            (-1, None),
-        ):
+        if (
+            not isinstance(header, dict) or type(header.get("op")) is not int
+        ):  # true and 1.0 equal 1 in Python
+            return None
+        if (header.get("op"), header.get("t")) not in ((1, "#info"), (-1, None)):
             return None
         payload, _ = decode_at(frame, offset, TOLERATE_ALL)
     except FrameError:

@@ -48,6 +48,8 @@ def test_everything_else_is_pointed_at(frames: list[bytes]) -> None:
         (frame({"op": -1}, ["error"]), None),
         (frame({"op": 1, "t": "#unknown"}, {"name": "OutdatedCursor"}), None),
         (frame({"op": 2, "t": "#info"}, {"name": "OutdatedCursor"}), None),
+        (frame({"op": True, "t": "#info"}, {"name": "OutdatedCursor"}), None),
+        (frame({"op": 1.0, "t": "#info"}, {"name": "OutdatedCursor"}), None),
         (frame(["op", -1], {"error": "FutureCursor"}), None),
         (frame({"op": -1}, {"error": "FutureCursor"})[:-1], None),
         (bytes(libipld.encode_dag_cbor({"op": -1})), None),
