@@ -6,7 +6,7 @@ from libc.string cimport memcmp, memcpy
 from indexer._fastpath.arena cimport Arena
 from indexer._fastpath.cbor cimport check_cid
 from indexer._fastpath.reasons cimport BAD_CID, BAD_VARINT, CAR_BLOCK_TOO_SHORT, OK, TRUNCATED
-from indexer._fastpath.sha256 cimport Sha256State
+from indexer._fastpath.sha256 cimport Sha256Next, Sha256State
 from indexer._fastpath.span cimport Slice, Span, take
 
 
@@ -14,8 +14,8 @@ ctypedef struct Block:
     const uint8_t *cid  # 36 bytes, in place
     const uint8_t *data
     size_t length
-    size_t fork_length  # whole 64-byte pieces of the data after which the hash's state is kept; 0 for none
-    Sha256State *fork
+    size_t begun  # bytes of the data, a multiple of 64, after which the hash's state is kept; 0 for none
+    Sha256State *state
 
 
 ctypedef struct BlockIndex:
@@ -24,7 +24,6 @@ ctypedef struct BlockIndex:
     uint32_t *slots  # open addressing; block number + 1, or 0. NULL where the blocks are so few that looking at all is faster
     uint32_t mask
     uint64_t seed
-    bint hashed  # every block has been found to have its CID's digest, and the states asked for are there
 
 
 cdef inline int read_varint(Span *s, uint64_t *value) noexcept nogil:
@@ -70,7 +69,7 @@ cdef inline int read_block(Span *s, Block *block) noexcept nogil:
     block.cid = section.p
     block.data = section.p + 36
     block.length = section.n - 36
-    block.fork_length = 0
+    block.begun = 0
     return OK
 
 
@@ -113,5 +112,6 @@ cdef int read_car_header(Span *s, const uint8_t **root) noexcept nogil
 # All sections up to the end of `s`, in tables of `arena` (about 40 bytes a block).
 cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil
 
-# Whether every block has the digest that its CID claims; `bad` gets the first that has not.
-cdef int hash_blocks(BlockIndex *index, Arena *arena, const Block **bad) noexcept nogil
+# Whether every block has the digest that its CID claims; `bad` gets the first that has not. A chain (`next` may be NULL) is hashed beside
+# them, after the beginnings that blocks keep.
+cdef int hash_blocks(BlockIndex *index, Arena *arena, const Block **bad, Sha256Next next, void *chain) noexcept nogil

@@ -17,7 +17,7 @@ from indexer._fastpath.objects cimport bytes_of, span_of_bytes
 from indexer._fastpath.reasons cimport (
     CAR_HEADER, CAR_ROOTS, HASH_MISMATCH, OK, OUT_OF_MEMORY, TOO_LARGE, WRONG_TYPE, fail,
 )
-from indexer._fastpath.sha256 cimport Sha256Job, sha256_many
+from indexer._fastpath.sha256 cimport Sha256Job, Sha256Next, set_beginning, set_job, set_rest, sha256_many
 from indexer._fastpath.span cimport Slice, Span, left, take
 
 cdef enum:
@@ -93,7 +93,6 @@ cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil:
     cdef uint32_t i, slot, found
     cdef int code
     index.slots = NULL
-    index.hashed = False
     index.blocks = <Block *> arena_take(arena, room * sizeof(Block))
     if index.blocks == NULL:
         return OUT_OF_MEMORY
@@ -136,24 +135,33 @@ cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil:
     return OK
 
 
-cdef int hash_blocks(BlockIndex *index, Arena *arena, const Block **bad) noexcept nogil:
-    cdef Sha256Job *jobs = <Sha256Job *> arena_take(arena, (index.count + 1) * sizeof(Sha256Job))
+cdef int hash_blocks(BlockIndex *index, Arena *arena, const Block **bad, Sha256Next next, void *chain) noexcept nogil:
+    cdef Sha256Job *jobs = <Sha256Job *> arena_take(arena, (2 * <size_t> index.count + 1) * sizeof(Sha256Job))
     cdef uint8_t *digests = <uint8_t *> arena_take(arena, (<size_t> index.count + 1) * 32)
+    cdef const Block *block
+    cdef Sha256Job *job = jobs
     cdef uint32_t i
     if jobs == NULL or digests == NULL:
         return OUT_OF_MEMORY
     for i in range(index.count):
-        jobs[i].data = index.blocks[i].data
-        jobs[i].length = index.blocks[i].length
-        jobs[i].fork_length = index.blocks[i].fork_length
-        jobs[i].fork = index.blocks[i].fork
-        jobs[i].digest = digests + 32 * <size_t> i
-    sha256_many(jobs, index.count)
+        block = &index.blocks[i]
+        if block.begun:
+            set_beginning(job, block.data, block.begun, block.state)
+            job += 1
+    for i in range(index.count):
+        block = &index.blocks[i]
+        if block.begun:
+            set_rest(
+                job, block.state, block.begun, block.data + block.begun, block.length - block.begun, digests + 32 * <size_t> i,
+            )
+        else:
+            set_job(job, block.data, block.length, digests + 32 * <size_t> i)
+        job += 1
+    sha256_many(jobs, <size_t> (job - jobs), next, chain)
     for i in range(index.count):
         if memcmp(digests + 32 * <size_t> i, index.blocks[i].cid + 4, 32) != 0:
             bad[0] = &index.blocks[i]
             return HASH_MISMATCH
-    index.hashed = True
     return OK
 
 
@@ -174,7 +182,7 @@ def read(bytes data not None, bint check_hashes=True):
             if code == OK:
                 code = index_blocks(&s, &arena, &index)
             if code == OK and check_hashes:
-                code = hash_blocks(&index, &arena, &bad)
+                code = hash_blocks(&index, &arena, &bad, NULL, NULL)
         if code < 0:
             fail(code, (s.p if bad == NULL else bad.cid) - base)
         blocks = []

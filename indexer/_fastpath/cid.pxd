@@ -18,12 +18,17 @@ cdef inline const uint8_t *digest_of(const uint8_t *cid) noexcept nogil:
     return cid + 4
 
 
-cdef inline void cid_from_digest(const uint8_t *digest, uint8_t codec, uint8_t *cid) noexcept nogil:
-    """Write the 36 bytes of the CID of a digest."""
+cdef inline void cid_begin(uint8_t *cid, uint8_t codec) noexcept nogil:
+    """Write the 4 bytes before the digest."""
     cid[0] = 1
     cid[1] = codec
     cid[2] = 0x12
     cid[3] = 0x20
+
+
+cdef inline void cid_from_digest(const uint8_t *digest, uint8_t codec, uint8_t *cid) noexcept nogil:
+    """Write the 36 bytes of the CID of a digest."""
+    cid_begin(cid, codec)
     memcpy(cid + 4, digest, 32)
 
 

@@ -41,7 +41,6 @@ cdef struct Node:
     Entry *entries
     Slice block  # the bytes that it was read from
     const Block *source  # the block of these bytes; NULL where the node is new
-    size_t kept  # bytes at the block's start after which its hash's state is kept for this node; 0 for none
 
 
 ctypedef struct Tree:

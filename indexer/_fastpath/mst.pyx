@@ -20,7 +20,7 @@ from indexer._fastpath.reasons cimport (
     BAD_CID, BLOCK_MISSING, FIELD_MISSING, MST_EMPTY, MST_KEY, MST_LAYER, MST_ORDER, MST_PREFIX, OK, OUT_OF_MEMORY, TRAILING_BYTES,
     TRUNCATED,
 )
-from indexer._fastpath.sha256 cimport Sha256Job, sha256, sha256_many
+from indexer._fastpath.sha256 cimport Sha256Job, set_job, sha256, sha256_many
 from indexer._fastpath.span cimport Slice, Span, left, span_of
 
 cdef enum:
@@ -338,7 +338,6 @@ cdef int load(Tree *tree, Link *link, int layer) noexcept nogil:
             if node.entries[i].right.cid != NULL:
                 return MST_LAYER
     node.source = block
-    node.kept = 0
     link.node = node
     return OK
 
@@ -384,17 +383,13 @@ cdef int check_layers(const Leaves *leaves, Arena *arena, const uint8_t **at) no
     cdef uint8_t digests[TOGETHER * 32]
     cdef size_t start = 0
     cdef size_t n, i
-    for i in range(<size_t> TOGETHER):
-        jobs[i].digest = digests + 32 * i
-        jobs[i].fork_length = 0
     while start < leaves.count:
         n = leaves.count - start
         if n > TOGETHER:
             n = TOGETHER
         for i in range(n):
-            jobs[i].data = leaves.items[start + i].key.p
-            jobs[i].length = leaves.items[start + i].key.n
-        sha256_many(jobs, n)
+            set_job(&jobs[i], leaves.items[start + i].key.p, leaves.items[start + i].key.n, digests + 32 * i)
+        sha256_many(jobs, n, NULL, NULL)
         for i in range(n):
             if layer_of_digest(digests + 32 * i) != <int> leaves.items[start + i].layer:
                 at[0] = leaves.items[start + i].cid

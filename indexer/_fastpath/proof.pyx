@@ -19,6 +19,8 @@ from indexer._fastpath.reasons cimport (
     BAD_HEADER, BLOCK_MISSING, COMMIT_NOT_ROOT, COMMIT_REPO, COMMIT_REV, MST_KEY, OK, OUT_OF_MEMORY, PREV_DATA_MISSING,
     PREV_MISSING, RECORD_MISSING, fail,
 )
+from indexer._fastpath.rehash cimport next_step
+from indexer._fastpath.sha256 cimport Sha256Next, sha256_many
 from indexer._fastpath.span cimport Slice, Span, span_of, span_of_slice
 from indexer._fastpath.text cimport text_is_ascii
 
@@ -99,6 +101,7 @@ cdef int check_commit(const CommitFrame *frame, Arena *arena, int prove, Proof *
     cdef Inversion inversion
     cdef int code, hashed
     cdef int undone = OK
+    cdef Sha256Next next = NULL
     code = read_car_header(&s, &root)
     at[0] = s.p
     if code < 0:
@@ -112,14 +115,20 @@ cdef int check_commit(const CommitFrame *frame, Arena *arena, int prove, Proof *
         return code
     code = find_parts(frame, arena, out, at)
     if code == OK and prove & PROVE_TREE:
-        undone = undo_operations(&out.index, out.commit.data, frame.ops, frame.op_count, arena, &inversion, at)
+        undone = undo_operations(
+            &out.index, out.commit.data, frame.ops, frame.op_count, (prove & PROVE_HASHES) != 0, arena, &inversion, at,
+        )
+        if undone == OK and (frame.prev_data != NULL or frame.since.p == NULL):
+            next = next_step
     # Hashes come late, so that they can serve the tree as well, but what they find comes before all else that was found.
     if prove & PROVE_HASHES:
-        hashed = hash_blocks(&out.index, arena, &bad)
+        hashed = hash_blocks(&out.index, arena, &bad, next, &inversion.rehash)
         if hashed < 0:
             if hashed != OUT_OF_MEMORY:
                 at[0] = bad.cid
             return hashed
+    elif next != NULL:
+        sha256_many(NULL, 0, next, &inversion.rehash)
     if code == OK and prove & PROVE_TREE:
         code = finish_tree(frame, arena, out, undone, &inversion, at)
     return code
@@ -239,7 +248,7 @@ def read_repository(bytes car not None, bint hashes=True) -> Repository:
                 code = index_blocks(&s, &arena, &proof.index)
             at = s.p
             if code == OK and hashes:
-                code = hash_blocks(&proof.index, &arena, &bad)
+                code = hash_blocks(&proof.index, &arena, &bad, NULL, NULL)
                 if code < 0 and code != OUT_OF_MEMORY:
                     at = bad.cid
             if code == OK:

@@ -3,7 +3,8 @@
  * Two messages are hashed at once where the processor has the SHA extensions: one message alone waits most of the time for the latency
  * of sha256rnds2. Elsewhere a portable compression function does one message after the other. No allocation, no state between calls.
  *
- * A job can keep the state that it had after its first bytes, so that another message which begins alike need not hash these again.
+ * A job may be a message's beginning only, whose state is kept; others go on from there, so that messages which begin alike need not be
+ * hashed twice up to where they part. Messages that hold the digest of the one before (a chain) are hashed beside the others.
  */
 #ifndef INDEXER_SHA256_H
 #define INDEXER_SHA256_H
@@ -25,11 +26,15 @@ typedef struct {
 
 typedef struct {
     const uint8_t *data;
-    size_t length;
-    size_t fork_length; /* a multiple of 64, at most `length`; 0 where no state is to be kept */
-    Sha256State *fork;  /* where the state after `fork_length` bytes goes */
-    uint8_t *digest; /* where its 32 bytes go */
+    size_t length;           /* bytes here; a multiple of 64 for a beginning */
+    size_t before;           /* bytes of the message that `from` has behind it, a multiple of 64; 0 where it begins here */
+    const Sha256State *from; /* NULL where the message begins here */
+    Sha256State *keep;       /* a beginning: where its state goes; NULL for all else */
+    uint8_t *digest;         /* where the 32 bytes go, if it is not a beginning */
 } Sha256Job;
+
+/* The next message of a chain, whose digests so far are written; NULL when it is at its end. */
+typedef const Sha256Job *(*Sha256Next)(void *chain);
 
 static const uint32_t SHA256_K[64] __attribute__((aligned(64))) = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be,
@@ -110,23 +115,18 @@ static void sha256_compress_portable(uint32_t state[8], const uint8_t *data, siz
     }
 }
 
-static void sha256_finish_portable(uint32_t state[8], const uint8_t *data, size_t length, uint64_t whole, uint8_t digest[32]) {
-    uint8_t tail[128];
-    const size_t tails = sha256_tail(data, length, whole, tail);
-    sha256_compress_portable(state, data, length / 64);
-    sha256_compress_portable(state, tail, tails);
-    for (int i = 0; i < 8; i++) sha256_store32(digest + 4 * i, state[i]);
-}
-
 static void sha256_job_portable(const Sha256Job *job) {
     uint32_t state[8];
-    const size_t fork = job->fork_length;
-    memcpy(state, SHA256_START, sizeof state);
-    if (fork) {
-        sha256_compress_portable(state, job->data, fork / 64);
-        memcpy(job->fork, state, sizeof state);
+    uint8_t tail[128];
+    memcpy(state, job->from ? job->from->raw : (const uint8_t *)SHA256_START, sizeof state);
+    sha256_compress_portable(state, job->data, job->length / 64);
+    if (job->keep) {
+        memcpy(job->keep, state, sizeof state);
+        return;
     }
-    sha256_finish_portable(state, job->data + fork, job->length - fork, job->length, job->digest);
+    const size_t tails = sha256_tail(job->data, job->length, job->before + job->length, tail);
+    sha256_compress_portable(state, tail, tails);
+    for (int i = 0; i < 8; i++) sha256_store32(job->digest + 4 * i, state[i]);
 }
 
 /* --- x86 with the SHA extensions ------------------------------------------------------------------------------ */
@@ -241,111 +241,130 @@ SHA256_TARGET static void sha256_compress_two(Sha256Lanes *s, const uint8_t *p, 
     t->cdgh = y1;
 }
 
-SHA256_TARGET static void sha256_finish_extensions(
-    Sha256Lanes *s, const uint8_t *data, size_t length, uint64_t whole, uint8_t digest[32]) {
-    uint8_t tail[128];
-    const size_t tails = sha256_tail(data, length, whole, tail);
-    if (length >= 64) sha256_compress_one(s, data, length / 64);
-    sha256_compress_one(s, tail, tails);
-    sha256_lanes_store(s, digest);
-}
-
 SHA256_TARGET static void sha256_extensions(const uint8_t *data, size_t length, uint8_t digest[32]) {
     Sha256Lanes s = {SHA256_START_ABEF, SHA256_START_CDGH};
-    sha256_finish_extensions(&s, data, length, length, digest);
+    uint8_t tail[128];
+    const size_t tails = sha256_tail(data, length, length, tail);
+    if (length >= 64) sha256_compress_one(&s, data, length / 64);
+    sha256_compress_one(&s, tail, tails);
+    sha256_lanes_store(&s, digest);
 }
 
-SHA256_TARGET static void sha256_resume_extensions(
-    const Sha256State *state, const uint8_t *data, size_t length, uint64_t whole, uint8_t digest[32]) {
-    Sha256Lanes s;
-    s.abef = _mm_loadu_si128((const __m128i *)state->raw);
-    s.cdgh = _mm_loadu_si128((const __m128i *)(state->raw + 16));
-    sha256_finish_extensions(&s, data, length, whole, digest);
-}
+/* Everything that is to be hashed, and how far that has come. */
+typedef struct {
+    Sha256Job *jobs;
+    size_t count;
+    size_t taken;
+    size_t beginnings; /* that are not done; the chain starts when none is left */
+    Sha256Next next;   /* NULL when the chain is at its end */
+    void *chain;
+} Sha256Work;
 
-/* One of the two messages under way: its blocks before the fork, the others, its tail. */
-enum { SHA256_BEFORE_FORK, SHA256_BODY, SHA256_TAIL };
-
+/* One of the two messages under way. */
 typedef struct {
     Sha256Lanes state;
     const uint8_t *p;
     size_t blocks;
-    const Sha256Job *job;
-    int part;
-    size_t tails;
+    const Sha256Job *job; /* NULL where the lane has nothing to do */
+    size_t tails;         /* blocks of the tail, 0 when it is under way */
+    int in_chain;
     uint8_t tail[128];
 } Sha256Stream;
 
-SHA256_TARGET static inline void sha256_stream_open(Sha256Stream *s, const Sha256Job *job) {
-    s->state.abef = SHA256_START_ABEF;
-    s->state.cdgh = SHA256_START_CDGH;
-    s->job = job;
-    s->tails = sha256_tail(job->data, job->length, job->length, s->tail);
-    s->part = job->fork_length ? SHA256_BEFORE_FORK : SHA256_BODY;
-    s->blocks = (job->fork_length ? job->fork_length : job->length) / 64;
-    s->p = job->data;
-    if (s->blocks == 0) {
-        s->part = SHA256_TAIL;
-        s->p = s->tail;
-        s->blocks = s->tails;
-    }
+SHA256_TARGET static inline void sha256_stream_tail(Sha256Stream *s) {
+    s->p = s->tail;
+    s->blocks = s->tails;
+    s->tails = 0;
 }
 
-/* Called when no block is left in this part: returns 1 while the message goes on, 0 when its digest is written. */
-SHA256_TARGET static inline int sha256_stream_turn(Sha256Stream *s) {
-    if (s->part == SHA256_BEFORE_FORK) {
-        _mm_storeu_si128((__m128i *)s->job->fork->raw, s->state.abef);
-        _mm_storeu_si128((__m128i *)(s->job->fork->raw + 16), s->state.cdgh);
-        s->part = SHA256_BODY;
-        s->blocks = s->job->length / 64 - s->job->fork_length / 64;
-        if (s->blocks) return 1;
+SHA256_TARGET static inline void sha256_stream_open(Sha256Stream *s, const Sha256Job *job) {
+    s->job = job;
+    if (job->from) {
+        s->state.abef = _mm_loadu_si128((const __m128i *)job->from->raw);
+        s->state.cdgh = _mm_loadu_si128((const __m128i *)(job->from->raw + 16));
+    } else {
+        s->state.abef = SHA256_START_ABEF;
+        s->state.cdgh = SHA256_START_CDGH;
     }
-    if (s->part == SHA256_BODY) {
-        s->part = SHA256_TAIL;
-        s->p = s->tail;
-        s->blocks = s->tails;
+    s->p = job->data;
+    s->blocks = job->length / 64;
+    s->tails = job->keep ? 0 : sha256_tail(job->data, job->length, job->before + job->length, s->tail);
+    if (s->blocks == 0) sha256_stream_tail(s);
+}
+
+/* Give a lane that is free its next message: that of the chain, where it may go on, or any other. 0 where there is none. */
+SHA256_TARGET static inline int sha256_stream_next(Sha256Stream *s, const Sha256Stream *other, Sha256Work *work) {
+    if (work->next && (s->in_chain || (work->beginnings == 0 && !other->in_chain))) {
+        const Sha256Job *job = work->next(work->chain);
+        s->in_chain = job != NULL;
+        if (job) {
+            sha256_stream_open(s, job);
+            return 1;
+        }
+        work->next = NULL;
+    }
+    s->job = NULL;
+    if (work->taken == work->count) return 0;
+    Sha256Job *job = &work->jobs[work->taken];
+    if (other->job && other->job->keep && other->job->keep == job->from) {
+        /* Its beginning is under way just now: it changes places with the last one. */
+        Sha256Job *last = &work->jobs[work->count - 1];
+        if (last == job) return 0;
+        const Sha256Job later = *job;
+        *job = *last;
+        *last = later;
+    }
+    work->taken++;
+    sha256_stream_open(s, job);
+    return 1;
+}
+
+/* Called when no block is left: returns 1 when the lane has something to do again. */
+SHA256_TARGET static inline int sha256_stream_turn(Sha256Stream *s, const Sha256Stream *other, Sha256Work *work) {
+    if (s->tails) {
+        sha256_stream_tail(s);
         return 1;
     }
-    sha256_lanes_store(&s->state, s->job->digest);
-    return 0;
+    if (s->job->keep) {
+        _mm_storeu_si128((__m128i *)s->job->keep->raw, s->state.abef);
+        _mm_storeu_si128((__m128i *)(s->job->keep->raw + 16), s->state.cdgh);
+        work->beginnings--;
+    } else {
+        sha256_lanes_store(&s->state, s->job->digest);
+    }
+    return sha256_stream_next(s, other, work);
 }
 
-SHA256_TARGET static void sha256_many_extensions(const Sha256Job *jobs, size_t count) {
+SHA256_TARGET static void sha256_work_extensions(Sha256Work *work) {
     Sha256Stream streams[2];
     Sha256Stream *a = &streams[0], *b = &streams[1];
-    size_t next = 0;
-    if (count == 0) return;
-    sha256_stream_open(a, &jobs[next++]);
-    int b_open = next < count;
-    if (b_open) sha256_stream_open(b, &jobs[next++]);
-    while (b_open) {
+    a->job = b->job = NULL;
+    a->in_chain = b->in_chain = 0;
+    if (!sha256_stream_next(a, b, work)) return;
+    int both = sha256_stream_next(b, a, work);
+    while (both) {
         const size_t run = a->blocks < b->blocks ? a->blocks : b->blocks;
         sha256_compress_two(&a->state, a->p, &b->state, b->p, run);
         a->blocks -= run;
         a->p += 64 * run;
         b->blocks -= run;
         b->p += 64 * run;
-        if (a->blocks == 0 && !sha256_stream_turn(a)) {
-            if (next < count) {
-                sha256_stream_open(a, &jobs[next++]);
-            } else if (b->blocks == 0 && !sha256_stream_turn(b)) {
-                return;
-            } else {
-                a = b;
-                break;
-            }
+        if (a->blocks == 0 && !sha256_stream_turn(a, b, work)) {
+            Sha256Stream *free_lane = a;
+            a = b;
+            b = free_lane;
+            both = 0;
+            if (a->blocks) break;
+            if (!sha256_stream_turn(a, b, work)) return;
+            break;
         }
-        if (b->blocks == 0 && !sha256_stream_turn(b)) {
-            if (next < count)
-                sha256_stream_open(b, &jobs[next++]);
-            else
-                b_open = 0;
-        }
+        if (b->blocks == 0 && !sha256_stream_turn(b, a, work)) both = 0;
     }
     do {
         sha256_compress_one(&a->state, a->p, a->blocks);
         a->p += 64 * a->blocks;
-    } while (sha256_stream_turn(a));
+        a->blocks = 0;
+    } while (sha256_stream_turn(a, b, work));
 }
 
 #endif
@@ -369,31 +388,27 @@ static void sha256_digest(const uint8_t *data, size_t length, uint8_t *digest) {
         return;
     }
 #endif
-    const Sha256Job job = {data, length, 0, NULL, digest};
+    const Sha256Job job = {data, length, 0, NULL, NULL, digest};
     sha256_job_portable(&job);
 }
 
-/* The digest of a message of `whole` bytes, of which `data` holds those after the kept state. */
-static void sha256_resumed(const Sha256State *state, const uint8_t *data, size_t length, uint64_t whole, uint8_t *digest) {
+/* Every job's digest or state, beginnings first in the list, which may be put into another order; and the digests of a chain (`next` may
+ * be NULL), whose messages may go on from any of the beginnings. */
+static void sha256_digests(Sha256Job *jobs, size_t count, Sha256Next next, void *chain) {
 #ifdef SHA256_X86
     if (sha256_extended) {
-        sha256_resume_extensions(state, data, length, whole, digest);
-        return;
-    }
-#endif
-    uint32_t words[8];
-    memcpy(words, state, sizeof words);
-    sha256_finish_portable(words, data, length, whole, digest);
-}
-
-static void sha256_digests(const Sha256Job *jobs, size_t count) {
-#ifdef SHA256_X86
-    if (sha256_extended) {
-        sha256_many_extensions(jobs, count);
+        Sha256Work work = {jobs, count, 0, 0, next, chain};
+        while (work.beginnings < count && jobs[work.beginnings].keep) work.beginnings++;
+        sha256_work_extensions(&work);
         return;
     }
 #endif
     for (size_t i = 0; i < count; i++) sha256_job_portable(&jobs[i]);
+    while (next) {
+        const Sha256Job *job = next(chain);
+        if (!job) return;
+        sha256_job_portable(job);
+    }
 }
 
 #endif

@@ -48,17 +48,3 @@ def test_every_pair_of_lengths_under_way_together() -> None:
 @given(st.lists(st.binary(max_size=300), max_size=12))
 def test_any_list(messages: list[bytes]) -> None:
     assert sha256.digests(messages) == [hashlib.sha256(message).digest() for message in messages]
-
-
-@pytest.mark.usefixtures("code_path")
-def test_going_on_where_two_messages_part() -> None:
-    source = random.Random(4).randbytes(400)
-    for shared in (64, 128, 320):
-        for first in range(shared, 400, 7):
-            for second in range(shared, 400, 11):
-                other = source[:shared] + bytes(second - shared)
-                expected = tuple(hashlib.sha256(message).digest() for message in (source[:first], other))
-                assert sha256.digests_of_two(source[:first], other, shared) == expected
-    for wrong in (0, 63, 448):
-        with pytest.raises(ValueError, match="multiple of 64"):
-            sha256.digests_of_two(source, source, wrong)

@@ -39,7 +39,9 @@ def test_every_single_character_escape() -> None:
     for number in [*range(0x100), 0x2028, 0xFFFF, 0x10FFFF]:
         for text in (chr(number), "x" * 15 + chr(number) + "y" * 20):
             assert json.loads(transcode.to_json(cbor.encode(text))) == text
-    assert transcode.to_json(cbor.encode('\x00\x1f"\\\n\t\r\b\f')) == b'"\\u0000\\u001f\\"\\\\\\n\\t\\r\\b\\f"'
+    assert (
+        transcode.to_json(cbor.encode('\x00\x1f"\\\n\t\r\b\f')) == b'"\\u0000\\u001f\\"\\\\\\n\\t\\r\\b\\f"'
+    )
 
 
 def test_text_that_grows_sixfold() -> None:
