@@ -6,7 +6,7 @@ from libc.string cimport memcmp, memcpy
 from indexer._fastpath.arena cimport Arena
 from indexer._fastpath.cbor cimport check_cid
 from indexer._fastpath.reasons cimport BAD_CID, BAD_VARINT, CAR_BLOCK_TOO_SHORT, OK, TRUNCATED
-from indexer._fastpath.sha256 cimport Sha256Next, Sha256State
+from indexer._fastpath.sha256 cimport Sha256Job, Sha256Next, Sha256State
 from indexer._fastpath.span cimport Slice, Span, take
 
 
@@ -112,6 +112,8 @@ cdef int read_car_header(Span *s, const uint8_t **root) noexcept nogil
 # All sections up to the end of `s`, in tables of `arena` (about 40 bytes a block).
 cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil
 
-# Whether every block has the digest that its CID claims; `bad` gets the first that has not. A chain (`next` may be NULL) is hashed beside
-# them, after the beginnings that blocks keep.
-cdef int hash_blocks(BlockIndex *index, Arena *arena, const Block **bad, Sha256Next next, void *chain) noexcept nogil
+# Whether every block has the digest that its CID claims; `bad` gets the first that has not. Beside them are hashed, where they are not NULL:
+# one more message, and a chain, that after the beginnings which blocks keep.
+cdef int hash_blocks(
+    BlockIndex *index, Arena *arena, const Block **bad, const Sha256Job *also, Sha256Next next, void *chain,
+) noexcept nogil

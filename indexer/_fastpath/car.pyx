@@ -135,7 +135,9 @@ cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil:
     return OK
 
 
-cdef int hash_blocks(BlockIndex *index, Arena *arena, const Block **bad, Sha256Next next, void *chain) noexcept nogil:
+cdef int hash_blocks(
+    BlockIndex *index, Arena *arena, const Block **bad, const Sha256Job *also, Sha256Next next, void *chain,
+) noexcept nogil:
     cdef Sha256Job *jobs = <Sha256Job *> arena_take(arena, (2 * <size_t> index.count + 1) * sizeof(Sha256Job))
     cdef uint8_t *digests = <uint8_t *> arena_take(arena, (<size_t> index.count + 1) * 32)
     cdef const Block *block
@@ -148,6 +150,9 @@ cdef int hash_blocks(BlockIndex *index, Arena *arena, const Block **bad, Sha256N
         if block.begun:
             set_beginning(job, block.data, block.begun, block.state)
             job += 1
+    if also != NULL:
+        job[0] = also[0]
+        job += 1
     for i in range(index.count):
         block = &index.blocks[i]
         if block.begun:
@@ -182,7 +187,7 @@ def read(bytes data not None, bint check_hashes=True):
             if code == OK:
                 code = index_blocks(&s, &arena, &index)
             if code == OK and check_hashes:
-                code = hash_blocks(&index, &arena, &bad, NULL, NULL)
+                code = hash_blocks(&index, &arena, &bad, NULL, NULL, NULL)
         if code < 0:
             fail(code, (s.p if bad == NULL else bad.cid) - base)
         blocks = []

@@ -41,6 +41,9 @@ ctypedef struct Frame:
     uint8_t data[32]  # digest of the tree's root after the commit
     uint8_t prev_data[32]
     bint has_prev_data
+    bint has_signature  # where hashes were checked: a signature says nothing about blocks that may be any
+    uint8_t signed_digest[32]
+    uint8_t signature[64]
 
 
 ctypedef struct Refused:

@@ -174,6 +174,10 @@ cdef int prove(Gathering *g, const Options *options, Frame *frame, const CommitF
     if code == OK:
         frame.commit = proof.commit.whole
         memcpy(frame.data, proof.commit.data + 4, 32)
+        if options.hashes:
+            frame.has_signature = True
+            memcpy(frame.signed_digest, proof.signed_digest, 32)
+            memcpy(frame.signature, proof.commit.signature, 64)
     return code
 
 

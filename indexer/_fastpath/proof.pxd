@@ -16,6 +16,7 @@ ctypedef struct Proof:
     BlockIndex index
     Commit commit
     const Block **records  # one an operation; NULL for deletes
+    uint8_t signed_digest[32]  # what the signature is over; only with PROVE_HASHES
 
 
 # Check a commit apart from its signature. 0, or the code of the first check that failed, with `at` at the place.

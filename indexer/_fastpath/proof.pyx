@@ -10,7 +10,7 @@ from libc.string cimport memcmp
 from indexer._fastpath.arena cimport Arena, arena_free, arena_init, arena_take
 from indexer._fastpath.car cimport Block, find_block, hash_blocks, index_blocks, read_car_header
 from indexer._fastpath.cid cimport make_cid
-from indexer._fastpath.commit cimport read_commit, signed_digest
+from indexer._fastpath.commit cimport read_commit, signed_digest, unsigned_bytes
 from indexer._fastpath.frame cimport FRAME_COMMIT, CommitFrame, read_commit_body, read_frame_header
 from indexer._fastpath.inversion cimport Inversion, check_paths, compare_root, undo_operations
 from indexer._fastpath.mst cimport Leaves, empty_tree, walk_tree
@@ -20,7 +20,7 @@ from indexer._fastpath.reasons cimport (
     PREV_MISSING, RECORD_MISSING, fail,
 )
 from indexer._fastpath.rehash cimport next_step
-from indexer._fastpath.sha256 cimport Sha256Next, sha256_many
+from indexer._fastpath.sha256 cimport Sha256Job, Sha256Next, set_job, sha256_many
 from indexer._fastpath.span cimport Slice, Span, span_of, span_of_slice
 from indexer._fastpath.text cimport text_is_ascii
 
@@ -102,6 +102,8 @@ cdef int check_commit(const CommitFrame *frame, Arena *arena, int prove, Proof *
     cdef int code, hashed
     cdef int undone = OK
     cdef Sha256Next next = NULL
+    cdef Sha256Job signing
+    cdef uint8_t *to_sign
     code = read_car_header(&s, &root)
     at[0] = s.p
     if code < 0:
@@ -122,7 +124,12 @@ cdef int check_commit(const CommitFrame *frame, Arena *arena, int prove, Proof *
             next = next_step
     # Hashes come late, so that they can serve the tree as well, but what they find comes before all else that was found.
     if prove & PROVE_HASHES:
-        hashed = hash_blocks(&out.index, arena, &bad, next, &inversion.rehash)
+        if code == OK:
+            to_sign = <uint8_t *> arena_take(arena, out.commit.whole.n + 8)
+            if to_sign == NULL:
+                return OUT_OF_MEMORY
+            set_job(&signing, to_sign, unsigned_bytes(&out.commit, to_sign), out.signed_digest)
+        hashed = hash_blocks(&out.index, arena, &bad, &signing if code == OK else NULL, next, &inversion.rehash)
         if hashed < 0:
             if hashed != OUT_OF_MEMORY:
                 at[0] = bad.cid
@@ -157,7 +164,6 @@ def prove_commit(bytes frame not None, bint hashes=True, bint tree=True) -> Comm
     cdef const uint8_t *base = s.p
     cdef const uint8_t *end = s.end
     cdef const uint8_t *at = base
-    cdef uint8_t digest[32]
     cdef Arena arena
     cdef CommitFrame fields
     cdef Proof proof
@@ -179,7 +185,8 @@ def prove_commit(bytes frame not None, bint hashes=True, bint tree=True) -> Comm
                 )
         if code < 0 and code != PREV_DATA_MISSING and code != PREV_MISSING:
             fail(code, at - base if base <= at <= end else 0)
-        signed_digest(&proof.commit, digest)
+        if not hashes:
+            signed_digest(&proof.commit, proof.signed_digest)
         out = CommitProof.__new__(CommitProof)
         out.seq = fields.seq
         out.did = text_of(fields.repo)
@@ -187,7 +194,7 @@ def prove_commit(bytes frame not None, bint hashes=True, bint tree=True) -> Comm
         out.commit = make_cid(fields.commit)
         out.data = make_cid(proof.commit.data)
         out.signature = bytes_of(proof.commit.signature, 64)
-        out.signed_digest = bytes_of(digest, 32)
+        out.signed_digest = bytes_of(proof.signed_digest, 32)
         out.inverted = tree and code == OK
         return out
     finally:
@@ -248,7 +255,7 @@ def read_repository(bytes car not None, bint hashes=True) -> Repository:
                 code = index_blocks(&s, &arena, &proof.index)
             at = s.p
             if code == OK and hashes:
-                code = hash_blocks(&proof.index, &arena, &bad, NULL, NULL)
+                code = hash_blocks(&proof.index, &arena, &bad, NULL, NULL, NULL)
                 if code < 0 and code != OUT_OF_MEMORY:
                     at = bad.cid
             if code == OK:

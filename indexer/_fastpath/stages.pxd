@@ -47,6 +47,5 @@ cdef class Stages:
     cdef int belong(self, AccountTable accounts) except -1
     cdef Account *author(self, AccountTable accounts, uint32_t frame) except NULL
     cdef void verify_range(self, uint32_t start, uint32_t end) noexcept nogil
-    cdef int verify_one_p256(self, uint32_t i) except -1
     cdef int remember(self, AccountTable accounts, Account *account) except -1
     cdef void sort_rows(self) noexcept nogil

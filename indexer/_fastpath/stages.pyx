@@ -15,14 +15,14 @@ import threading
 
 from indexer._fastpath.accounts cimport DESYNCHRONIZED, REFUSED, SYNCHRONIZED, Account, AccountTable
 from indexer._fastpath.collections cimport POST
-from indexer._fastpath.commit cimport Commit, read_commit, signed_digest
+from indexer._fastpath.commit cimport signed_digest
 from indexer._fastpath.frame cimport ACTION_CREATE, ACTION_DELETE, FRAME_COMMIT, FRAME_SYNC
 from indexer._fastpath.gathering cimport Frame, gathering_free
 from indexer._fastpath.interning cimport Did, Path, names_init
 from indexer._fastpath.mst cimport empty_tree
 from indexer._fastpath.rows cimport HELD, KEY_UNKNOWN, REFUSED_ACCOUNT, REPLAYED, SIGNATURE_INVALID, WAVE_SHIFT, Row
 from indexer._fastpath.signatures cimport P256, SECP256K1, PublicKey, verify_p256, verify_secp256k1
-from indexer._fastpath.span cimport Slice, Span, span_of_slice
+from indexer._fastpath.span cimport Slice
 
 from indexer.errors import InvariantBroken
 
@@ -133,7 +133,8 @@ cdef class Stages:
         """Check the signatures of all commits that stand, or that failed only in an earlier `verify`.
 
         Gives the DIDs that failed (signature_invalid, or key_unknown where the table has no key). Call again after their keys have been
-        fetched anew. The GIL is released for secp256k1; `threads` share the work.
+        fetched anew. The GIL is released for secp256k1; `threads` share the work. Errors: InvariantBroken for a batch whose hashes were
+        not checked.
         """
         cdef uint32_t i, step
         cdef Frame *frame
@@ -149,6 +150,8 @@ cdef class Stages:
             self.keys[i].curve = 0
             if frame.commit.p == NULL or frame.status not in (0, SIGNATURE_INVALID, KEY_UNKNOWN):
                 continue
+            if not frame.has_signature:
+                raise InvariantBroken("signatures can be verified where a batch was decoded with hashes=True")
             key = accounts.key_of(self.author(accounts, i))
             if key == NULL:
                 frame.status = KEY_UNKNOWN
@@ -168,8 +171,9 @@ cdef class Stages:
             for worker in workers:
                 worker.join()
         for i in range(self.g.frame_count):
+            frame = &self.g.frames[i]
             if self.keys[i].curve == P256:
-                self.verify_one_p256(i)
+                frame.status = 0 if verify_p256(&self.keys[i], frame.signed_digest, frame.signature) else SIGNATURE_INVALID
             if self.g.frames[i].status in (SIGNATURE_INVALID, KEY_UNKNOWN):
                 failed.add(self.did_at(self.g.frames[i].did - 1))
         return sorted(failed)
@@ -180,28 +184,12 @@ cdef class Stages:
             self.verify_range(start, end)
 
     cdef void verify_range(self, uint32_t start, uint32_t end) noexcept nogil:
+        cdef Frame *frame
         cdef uint32_t i
-        cdef Span s
-        cdef Commit commit
-        cdef uint8_t digest[32]
         for i in range(start, end):
             if self.keys[i].curve == SECP256K1:
-                s = span_of_slice(self.g.frames[i].commit)
-                read_commit(&s, &commit)
-                signed_digest(&commit, digest)
-                if verify_secp256k1(&self.keys[i], digest, commit.signature):
-                    self.g.frames[i].status = 0
-                else:
-                    self.g.frames[i].status = SIGNATURE_INVALID
-
-    cdef int verify_one_p256(self, uint32_t i) except -1:
-        cdef Span s = span_of_slice(self.g.frames[i].commit)
-        cdef Commit commit
-        cdef uint8_t digest[32]
-        read_commit(&s, &commit)
-        signed_digest(&commit, digest)
-        self.g.frames[i].status = 0 if verify_p256(&self.keys[i], digest, commit.signature) else SIGNATURE_INVALID
-        return 0
+                frame = &self.g.frames[i]
+                frame.status = 0 if verify_secp256k1(&self.keys[i], frame.signed_digest, frame.signature) else SIGNATURE_INVALID
 
     # --- the chain of commits -----------------------------------------------------------------------------------------
 
