@@ -24,7 +24,8 @@ async def test_notifications_of_all_sources_stand_in_one_order(world: World, cli
     await world.follow(eve, ada)
     reply = await world.post(bob, "a reply", reply=post)
     await world.connection.execute(
-        "INSERT INTO notification VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO notification (recipient, sort_at, author, reason, record_kind, record_key, subject_kind, "
+        "subject_key, subject_actor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         ada.id, world.clock, bob.id, notices.REPLY, POST, reply.key, POST, post.key, ada.id,
     )  # fmt: skip
     answer = await client.get("app.bsky.notification.listNotifications", viewer=ada)

@@ -47,8 +47,8 @@ async def fill(connection: asyncpg.Connection[Any]) -> None:
     await connection.execute(
         f"""INSERT INTO actor (id, did) SELECT g, 'did:plc:' || g FROM generate_series(1, {ROWS}) g;
         INSERT INTO repo (actor, rev) SELECT g, 1 FROM generate_series(1, {ROWS}) g;
-        INSERT INTO "like" SELECT g, 1, g, 2, g, g FROM generate_series(1, {ROWS}) g;
-        INSERT INTO repost SELECT g, 1, g, 2, g, g FROM generate_series(1, {ROWS}) g;
+        INSERT INTO "like" SELECT g, g, g, g, 1, 2 FROM generate_series(1, {ROWS}) g;
+        INSERT INTO repost SELECT g, g, g, g, 1, 2 FROM generate_series(1, {ROWS}) g;
         INSERT INTO follow SELECT g, 1, g, g, g FROM generate_series(1, {ROWS}) g;
         INSERT INTO follow SELECT g + {ROWS}, g + 2, 2, g, g FROM generate_series(1, {ROWS}) g;
         INSERT INTO block SELECT g, 1, g, g, g FROM generate_series(1, {ROWS}) g;
@@ -58,7 +58,8 @@ async def fill(connection: asyncpg.Connection[Any]) -> None:
         INSERT INTO post_count SELECT g, 2, 1 FROM generate_series(1, {ROWS}) g;
         INSERT INTO actor_count SELECT g, 1 FROM generate_series(1, {ROWS}) g;
         INSERT INTO record SELECT 8, g, 1, 'c', g, g, 'r' FROM generate_series(1, {ROWS}) g;
-        INSERT INTO notification SELECT 2, g, 1, 5, 5, g FROM generate_series(1, {ROWS}) g;"""
+        INSERT INTO notification (recipient, sort_at, author, reason, record_kind, record_key)
+            SELECT 2, g, 1, 5, 5, g FROM generate_series(1, {ROWS}) g;"""
     )
 
 

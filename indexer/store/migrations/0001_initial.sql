@@ -1,5 +1,7 @@
 -- The first schema. Conventions that every table keeps:
---   * actor ids are bigints given out by the client (ranges of actor_id_seq); never looked up per row in SQL.
+--   * actor ids are numbers given out by the client (ranges of actor_id_seq); never looked up per row in SQL. They are
+--     bigints, but for the tables with the most rows: like, repost and notification hold them in four bytes, for two
+--     billion accounts.
 --   * a record key is a bigint: a TID in its default collection is its 63-bit integer (positive); any other
 --     (collection, rkey) is interned in rare_key and stands as that row's negative id. The default collection of a
 --     table's own key is the table's collection; of a subject key it is app.bsky.feed.post.
@@ -89,11 +91,11 @@ CREATE INDEX post_quote ON post (quote_key, quote_actor) WHERE quote_key IS NOT 
 --     (deduplicated) by many rows; readers sort within one step of it: 6 hours for notices, a day for own rows.
 CREATE TABLE "like" (
     rkey bigint NOT NULL,
-    actor bigint NOT NULL,
     subject_key bigint NOT NULL,
-    subject_actor bigint NOT NULL,
     created_at bigint NOT NULL,
     indexed_at bigint NOT NULL,
+    actor integer NOT NULL,
+    subject_actor integer NOT NULL,
     via_key bigint, via_actor bigint, via_cid bytea,
     subject_cid bytea,
     extra bytea,
@@ -101,17 +103,17 @@ CREATE TABLE "like" (
     PRIMARY KEY (rkey, actor)
 );
 CREATE UNIQUE INDEX like_subject ON "like" (subject_key, subject_actor, actor);
-CREATE INDEX like_notice ON "like" (subject_actor, (least(created_at, indexed_at) / 21600000))
+CREATE INDEX like_notice ON "like" (subject_actor, ((least(created_at, indexed_at) / 21600000)::integer))
     WHERE quiet IS NULL AND actor <> subject_actor;
-CREATE INDEX like_author ON "like" (actor, (least(created_at, indexed_at) / 86400000));
+CREATE INDEX like_author ON "like" (actor, ((least(created_at, indexed_at) / 86400000)::integer));
 
 CREATE TABLE repost (
     rkey bigint NOT NULL,
-    actor bigint NOT NULL,
     subject_key bigint NOT NULL,
-    subject_actor bigint NOT NULL,
     created_at bigint NOT NULL,
     indexed_at bigint NOT NULL,
+    actor integer NOT NULL,
+    subject_actor integer NOT NULL,
     via_key bigint, via_actor bigint, via_cid bytea,
     subject_cid bytea,
     extra bytea,
@@ -120,7 +122,7 @@ CREATE TABLE repost (
 );
 CREATE UNIQUE INDEX repost_subject ON repost (subject_key, subject_actor, actor);
 CREATE INDEX repost_author ON repost (actor, (least(created_at, indexed_at)));
-CREATE INDEX repost_notice ON repost (subject_actor, (least(created_at, indexed_at) / 21600000))
+CREATE INDEX repost_notice ON repost (subject_actor, ((least(created_at, indexed_at) / 21600000)::integer))
     WHERE quiet IS NULL AND actor <> subject_actor;
 
 CREATE TABLE follow (
@@ -236,15 +238,15 @@ CREATE TABLE actor_count (
 
 -- Notifications other than like, repost and follow, which are read from those tables (column quiet).
 CREATE TABLE notification (
-    recipient bigint NOT NULL,
     sort_at bigint NOT NULL,
-    author bigint NOT NULL,
+    record_key bigint NOT NULL,
+    subject_key bigint,
+    recipient integer NOT NULL,
+    author integer NOT NULL,
+    subject_actor integer,
     reason smallint NOT NULL,                -- indexer/records/notices.py
     record_kind smallint NOT NULL,
-    record_key bigint NOT NULL,
-    subject_kind smallint,
-    subject_key bigint,
-    subject_actor bigint
+    subject_kind smallint
 );
 CREATE INDEX notification_recipient ON notification (recipient, sort_at);
 CREATE INDEX notification_record ON notification (record_key, author);

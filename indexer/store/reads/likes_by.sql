@@ -5,8 +5,8 @@ SELECT e.sort_at, e.rkey AS edge_rkey, e.actor AS edge_actor, e.subject_key AS r
 FROM (
     SELECT *, least(created_at, indexed_at) AS sort_at
     FROM "like" e
-    WHERE e.actor = $1 AND least(created_at, indexed_at) / 86400000 <= $2::bigint / 86400000 AND least(created_at, indexed_at) <= $2
-    ORDER BY least(created_at, indexed_at) / 86400000 DESC, least(created_at, indexed_at) DESC
+    WHERE e.actor = $1 AND (least(created_at, indexed_at) / 86400000)::integer <= ($2::bigint / 86400000) AND least(created_at, indexed_at) <= $2
+    ORDER BY (least(created_at, indexed_at) / 86400000)::integer DESC, least(created_at, indexed_at) DESC
     FETCH FIRST $3 ROWS WITH TIES
 ) AS e
 JOIN actor s ON s.id = e.subject_actor

@@ -4,13 +4,13 @@ SELECT
     (SELECT count(*) FROM (
         SELECT FROM "like"
         WHERE subject_actor = $1 AND quiet IS NULL AND actor <> subject_actor
-            AND least(created_at, indexed_at) / 21600000 >= $2::bigint / 21600000 AND least(created_at, indexed_at) > $2
+            AND (least(created_at, indexed_at) / 21600000)::integer >= ($2::bigint / 21600000) AND least(created_at, indexed_at) > $2
         LIMIT 10000
     ) AS likes)
     + (SELECT count(*) FROM (
         SELECT FROM repost
         WHERE subject_actor = $1 AND quiet IS NULL AND actor <> subject_actor
-            AND least(created_at, indexed_at) / 21600000 >= $2 / 21600000 AND least(created_at, indexed_at) > $2
+            AND (least(created_at, indexed_at) / 21600000)::integer >= ($2::bigint / 21600000) AND least(created_at, indexed_at) > $2
         LIMIT 10000
     ) AS reposts)
     + (SELECT count(*) FROM (

@@ -1,5 +1,5 @@
 -- Inserts those of one wave's {edge} records ($1 <= n < $2, but none of $3) that meet no other record, in the order of their
--- subjects. Fails where a path is in the table already.
+-- subjects (whose pages of the tables and indexes are then near). Fails where a path is in the table already.
 WITH noticed AS (
     INSERT INTO notification (recipient, sort_at, author, reason, record_kind, record_key, subject_kind, subject_key, subject_actor)
     SELECT via_actor, least(created_at, indexed_at), actor, {via_reason}, {kind}, rkey, 2, via_key, via_actor FROM stage_{edge}
@@ -23,4 +23,4 @@ SELECT s.rkey, s.actor, s.subject_key, s.subject_actor, s.created_at, s.indexed_
         AND m.root_actor = coalesce(p.root_actor, p.actor) AND m.root_key = coalesce(p.root_key, p.rkey)) THEN true END
 FROM stage_{edge} s LEFT JOIN LATERAL (
     SELECT * FROM post p WHERE p.rkey = s.subject_key AND p.actor BETWEEN s.subject_actor AND s.subject_actor LIMIT 1) p ON true
-WHERE s.n >= $1 AND s.n < $2 AND s.n <> ALL ($3)
+WHERE s.n >= $1 AND s.n < $2 AND s.n <> ALL ($3) ORDER BY s.subject_key
