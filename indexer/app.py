@@ -53,7 +53,7 @@ log = structlog.get_logger("indexer.app")
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
-KEY_CONCURRENCY = 64
+KEY_CONCURRENCY = 256
 KEY_ATTEMPTS = 3
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Waits before a database that cannot be used is tried again; the last one from then on."""
@@ -244,7 +244,9 @@ class Pipeline:
 
     async def _verify(self, batch: door.Batch) -> None:
         await self._fetch_keys(batch.keys_needed(self._accounts), anew=False)
-        verify = partial(batch.verify, self._accounts, self._settings.verify_threads or 1)
+        verify = partial(
+            batch.verify, self._accounts, self._settings.verify_threads or len(os.sched_getaffinity(0))
+        )
         failed = await in_thread("verify", verify)
         if failed:
             # a key may have changed since it was stored: ask once (PROTOCOL: refresh the DID document ONCE)

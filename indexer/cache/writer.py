@@ -166,7 +166,8 @@ class CacheWriter:
     # --- the epoch -----------------------------------------------------------------------------------------------
 
     async def _renew(self) -> None:
-        if self.status.epoch is None:
+        epoch = self.status.epoch
+        if epoch is None:
             epoch = secrets.token_hex(4)
             async with self._client.commands() as redis:
                 await redis.set(keys.EPOCH, epoch, ex=keys.EPOCH_SECONDS)
@@ -180,7 +181,7 @@ class CacheWriter:
         except CacheError as error:
             self._lose_epoch(error)
             raise
-        if kept != self.status.epoch.encode():
+        if kept != epoch.encode() and self.status.epoch == epoch:  # it may have ended while we asked
             # wiped, expired while we were away, or taken over: what is cached under our epoch may be incomplete
             self._lose_epoch(CacheError("the epoch key was lost"))
 

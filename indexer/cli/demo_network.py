@@ -49,6 +49,7 @@ def serve_frames(arguments: argparse.Namespace) -> None:
     """Serve a frames file as a firehose until SIGTERM or SIGINT. Raises ConfigError if the file is missing."""
     import trio
 
+    from indexer.ops.garbage import collect_seldom
     from indexer.simulation.bulk import documents_path
     from indexer.simulation.demo import serve_file
 
@@ -61,7 +62,9 @@ def serve_frames(arguments: argparse.Namespace) -> None:
 
     async def start(nursery: trio.Nursery) -> int:
         serve = functools.partial(serve_file, rate=arguments.rate or None)
-        return int(await nursery.start(serve, arguments.frames, documents, arguments.port))
+        port = int(await nursery.start(serve, arguments.frames, documents, arguments.port))
+        collect_seldom()
+        return port
 
     trio.run(_until_stopped, start)
 

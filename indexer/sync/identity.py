@@ -24,6 +24,7 @@ from indexer._fastpath.syntax import valid_handle
 from indexer.config import Settings
 from indexer.errors import IdentityError, IdentityNotFound
 from indexer.sync.did_document import DidDocument, parse_did_document
+from indexer.sync.directory import Directory
 from indexer.sync.fetch import Fetcher, FetchError
 from indexer.sync.handles import HandleLookup
 from indexer.sync.identifiers import (
@@ -37,6 +38,8 @@ from indexer.sync.ttl_cache import LookupCache, Outcome
 Found = TypeVar("Found")
 
 MAX_DOCUMENT_BYTES = 256 * 1024
+MOST_CONNECTIONS = 32
+"""To hosts other than the directory, at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class IdentitySettings:
     allowed_tlds: frozenset[str] = frozenset()
     allow_private: bool = False
     timeout: float = 5.0
-    concurrency: int = 32
+    concurrency: int = 256
     cache_entries: int = 50_000
     document_ttl: float = 3600.0
     handle_ttl: float = 600.0
@@ -93,16 +96,18 @@ class IdentityResolver:
         chosen = self.settings
         self._clock = clock
         self._plc_url = chosen.plc_url.rstrip("/")
+        connections = min(MOST_CONNECTIONS, chosen.concurrency)
+        self._directory = Directory(self._plc_url, timeout=chosen.timeout, ssl_context=ssl_context)
         self._strangers = Fetcher(
             allow_private=chosen.allow_private,
             timeout=chosen.timeout,
-            max_connections=chosen.concurrency,
+            max_connections=connections,
             ssl_context=ssl_context,
         )
         self._trusted = Fetcher(
             allow_private=True,
             timeout=chosen.timeout,
-            max_connections=chosen.concurrency,
+            max_connections=connections,
             ssl_context=ssl_context,
         )
         self._handles = HandleLookup(
@@ -120,6 +125,7 @@ class IdentityResolver:
 
     async def __aenter__(self) -> Self:
         self._limit = anyio.Semaphore(self.settings.concurrency)
+        await self._stack.enter_async_context(self._directory)
         await self._stack.enter_async_context(self._strangers)
         await self._stack.enter_async_context(self._trusted)
         return self
@@ -201,25 +207,28 @@ class IdentityResolver:
             return Outcome(None, error, self.settings.failure_ttl)
 
     async def _fetch_document(self, did: str) -> DidDocument:
-        fetcher, url = self._document_url(did)
         try:
-            answer = await fetcher.get(
-                url,
-                headers={"accept": "application/did+ld+json, application/json"},
-                max_bytes=MAX_DOCUMENT_BYTES,
-            )
+            if is_plc(did):
+                url = f"{self._plc_url}/{did}"
+                status, body = await self._directory.get(f"/{did}", max_bytes=MAX_DOCUMENT_BYTES)
+            else:
+                url = self._web_document_url(did)
+                answer = await self._strangers.get(
+                    url,
+                    headers={"accept": "application/did+ld+json, application/json"},
+                    max_bytes=MAX_DOCUMENT_BYTES,
+                )
+                status, body = answer.status, answer.body
         except FetchError as error:
             raise IdentityError(f"expected the DID document of {did}: {error}") from error
         # The directory says 410 of a tombstoned DID. What else a host answers proves nothing.
-        if answer.status in (404, 410):
-            raise IdentityNotFound(f"expected the DID document of {did} at {url}, got status {answer.status}")
-        if answer.status != 200:
-            raise IdentityError(f"expected the DID document of {did} at {url}, got status {answer.status}")
-        return parse_did_document(answer.body, did)
+        if status in (404, 410):
+            raise IdentityNotFound(f"expected the DID document of {did} at {url}, got status {status}")
+        if status != 200:
+            raise IdentityError(f"expected the DID document of {did} at {url}, got status {status}")
+        return parse_did_document(body, did)
 
-    def _document_url(self, did: str) -> tuple[Fetcher, str]:
-        if is_plc(did):
-            return self._trusted, f"{self._plc_url}/{did}"
+    def _web_document_url(self, did: str) -> str:
         authority = web_authority(did)
         if authority is None:
             raise IdentityNotFound(f"expected a did:plc or a did:web without a path, got {did[:100]!r}")
@@ -227,4 +236,4 @@ class IdentityResolver:
         # Only a test network has a did:web of this host, and none has a certificate for it.
         scheme = "http" if self.settings.allow_private and host == "localhost" else "https"
         place = host if port is None else f"{host}:{port}"
-        return self._strangers, f"{scheme}://{place}/.well-known/did.json"
+        return f"{scheme}://{place}/.well-known/did.json"
