@@ -39,6 +39,7 @@ from indexer.ops.cpu_time import counting_cpu, thread_of
 from indexer.ops.health import Health, serving
 from indexer.recovery import Decoded, Recovery
 from indexer.store.ingest import IngestStore
+from indexer.store.search_index import SearchIndex
 from indexer.sync.fetch import Fetcher
 from indexer.sync.identity import IdentityResolver, IdentitySettings
 from indexer.sync.pds import PdsClient
@@ -432,6 +433,7 @@ async def run_ingest(settings: Settings) -> None:
                 background.start_soon(refresher.run)
                 background.start_soon(recovery.resync.run)
                 background.start_soon(report_health, health, followers, cache, recovery)
+                background.start_soon(keep_search, settings, thread, pipeline)
                 async with trio.open_nursery() as stages:
                     scopes = [trio.CancelScope() for _ in followers]
                     await background.start(end_on_signal, scopes, stages.cancel_scope)
@@ -483,7 +485,7 @@ async def open_store(thread: AsyncioThread, settings: Settings) -> AsyncIterator
     new.
     """
     assert settings.postgres_url is not None
-    store = IngestStore(settings.postgres_url, settings.shard)
+    store = IngestStore(settings.postgres_url, settings.shard, search=settings.search_enabled)
     await thread.call(store.open)
     try:
         yield store
@@ -541,6 +543,29 @@ async def save_identity(store: IngestStore, cache: CacheWriter | None, finding: 
 async def in_thread(stage: str, function: Callable[[], Result]) -> Result:
     """Run a stage's work beside the event loop and count its CPU time."""
     return await trio.to_thread.run_sync(counting_cpu, stage, function)
+
+
+async def keep_search(settings: Settings, thread: AsyncioThread, pipeline: Pipeline) -> None:
+    """Keep the tables that are searched in, behind the stream and slowly while that is caught up with."""
+    assert settings.postgres_url is not None
+    index = SearchIndex(settings.postgres_url)
+    # Without search nobody leaves word of changes: whoever turns it on again has to go through everything.
+    work = index.step if settings.search_enabled else index.begin_anew
+    try:
+        while True:
+            done = 0
+            try:
+                done = await thread.call(work)
+                if not settings.search_enabled:
+                    return
+                if not done:
+                    await thread.call(index.refresh_popularity)
+            except StoreError as error:
+                log.warning("cannot keep the search tables", error=str(error))
+            await trio.sleep(1 if pipeline.is_catching_up or not done else 0)
+    finally:
+        with trio.CancelScope(shield=True):
+            await thread.call(index.close)
 
 
 async def run_within(scope: trio.CancelScope, function: Callable[[], Awaitable[None]]) -> None:

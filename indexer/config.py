@@ -175,6 +175,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[float, Meta(gt=0, le=60)],
         Option("ingest", "a batch is written after this time at the latest", "s"),
     ] = 0.1
+    search_enabled: Annotated[
+        bool,
+        Option(
+            "ingest", "keep words of posts and names of accounts to search in; without, searches find nothing"
+        ),
+    ] = True
     verify_threads: Annotated[
         Annotated[int, Meta(ge=0)],
         Option("ingest", "threads that decode and verify; 0 is one per core", "threads"),

@@ -30,9 +30,11 @@ MINUTE = 60_000
 class IngestStore:
     """The database as the ingest process sees it. Every method raises StoreError while it cannot be used."""
 
-    def __init__(self, url: str, shard: str) -> None:
+    def __init__(self, url: str, shard: str, *, search: bool = True) -> None:
+        """`search`: leave word of changes for the search tables."""
         self._url = url
-        self._writer = Writer(url, shard=shard)
+        self._search = search
+        self._writer = Writer(url, shard=shard, search=search)
         self._interner: Interner | None = None
         self._intern_connection: asyncpg.Connection[Any] | None = None
         self._pool: asyncpg.Pool[Any] | None = None
@@ -107,6 +109,8 @@ class IngestStore:
                     now(),
                     due,
                 )
+                if self._search:
+                    await connection.execute(load("search_enqueue_account"), finding.actor)
 
     # --- whole repositories --------------------------------------------------------------------------------------
 

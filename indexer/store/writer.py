@@ -44,11 +44,13 @@ DELETED = 2
 class Writer:
     """Writes batches over one connection of its own. Not for concurrent use.
 
-    url: of the database, migrated. shard: this process's share of the accounts, part of the cursor's key.
+    url: of the database, migrated. shard: this process's share of the accounts, part of the cursor's key. search: leave
+    word of changed posts and profiles for the search tables (search_index.py).
     """
 
-    def __init__(self, url: str, *, shard: str = "0/1") -> None:
+    def __init__(self, url: str, *, shard: str = "0/1", search: bool = True) -> None:
         self._url = url
+        self._search = search
         self._shard = shard
         self._connection: asyncpg.Connection[Any] | None = None
         self._unsure: tuple[StoredBatch, str] | None = None
@@ -101,7 +103,9 @@ class Writer:
                     self._unsure = None
                     return Deltas(complete=False)
                 async with connection.transaction():
-                    deltas = await _Transaction(connection, batch).run(upstream, self._shard, seq, detailed)
+                    deltas = await _Transaction(connection, batch).run(
+                        upstream, self._shard, seq, detailed, self._search
+                    )
                     self._unsure = (batch, await connection.fetchval(load("transaction_id")))
         except asyncpg.PostgresError as error:
             await self.close()
@@ -139,7 +143,7 @@ class _Transaction:
         self._deleted: set[tuple[int, int]] = set()  # (wave, kind) with deletes
         self._purges: list[AccountEvent] = []
 
-    async def run(self, upstream: str, shard: str, seq: int | None, detailed: bool) -> Deltas:
+    async def run(self, upstream: str, shard: str, seq: int | None, detailed: bool, search: bool) -> Deltas:
         connection, batch = self._connection, self._batch
         await self._stage()
         statuses = await self._account_events()
@@ -165,6 +169,9 @@ class _Transaction:
             else:
                 await connection.execute(load("post_count_save"))
                 await connection.execute(load("actor_count_save"))
+        posts = any(kind == POST for _, kind in self._touched | self._deleted)
+        if search and (posts or changed.profiles):
+            await connection.execute(load("search_enqueue", post=POST), changed.profiles)
         await self._save_states(upstream, shard, seq, changed.refused)
         return Deltas(
             detailed=detailed,

@@ -50,7 +50,7 @@ async def world(postgres_url: str) -> AsyncIterator[World]:
     connection = await asyncpg.connect(postgres_url)
     if await connection.fetchval("SELECT to_regclass('actor')") is None:
         await connection.execute(_SCHEMA)
-    yield World(connection)
+    yield World(connection, postgres_url)
     await connection.close()
 
 

@@ -13,6 +13,7 @@ from indexer._fastpath import cbor, tid
 from indexer._fastpath.cid import CID
 from indexer.records.collections import CODES, FOLLOW, LIKE, LIST, LIST_ITEM, NSIDS, POST, REPOST
 from indexer.store.reads.spelling import iso
+from indexer.store.search_index import SearchIndex
 
 START = 1_700_000_000_000
 
@@ -32,6 +33,7 @@ class World:
     """Writes rows. Times go forward by a second per record unless given."""
 
     connection: asyncpg.Connection
+    url: str = ""
     accounts: dict[str, Account] = field(default_factory=dict)
     clock: int = START
     rare: dict[str, int] = field(default_factory=dict)
@@ -184,6 +186,14 @@ class World:
             "INSERT INTO block (rkey, actor, subject_actor, created_at, indexed_at) VALUES ($1, $2, $3, $4, $5)",
             self.new_tid(at), account.id, subject.id, at, at + 5,
         )  # fmt: skip
+
+    async def make_searchable(self) -> None:
+        """Bring the search tables up to date, as the ingest process does behind the stream."""
+        index = SearchIndex(self.url)
+        await index.begin_anew()
+        while await index.step():
+            pass
+        await index.close()
 
     async def mute(self, account: Account, subject: Account) -> None:
         await self.connection.execute(

@@ -1,8 +1,21 @@
--- Accounts whose handle matches a pattern, latest come first.
--- $1 LIKE pattern, $2 and $3: only those before this (time in ms, DID) (null: all), $4 at most
-SELECT id, did, indexed_at
-FROM actor
-WHERE handle IS NOT NULL AND indexed_at IS NOT NULL AND handle LIKE $1
-    AND ($2::bigint IS NULL OR (indexed_at, did) < ($2, $3::text))
-ORDER BY indexed_at DESC, did DESC
-LIMIT $4;
+-- Accounts by their names: those of which a name begins with the term by popularity, then the others, latest first.
+-- $1 LIKE pattern of the term anywhere, $2 of a name that begins with it, $3 the one of both that the trigram index
+-- looks for, $4 and $5: only those after this (place, DID) (null: all), $6 at most
+WITH found AS (
+    SELECT popular.actor, popular.names, popular.popularity
+    FROM (SELECT * FROM actor_search ORDER BY popularity DESC, actor LIMIT 1000) AS popular
+    WHERE popular.names LIKE $3
+    UNION
+    (SELECT actor, names, popularity FROM actor_search WHERE names LIKE $3 LIMIT 1000)
+), placed AS (
+    SELECT a.id, a.did,
+        CASE WHEN f.names LIKE $2 THEN (f.popularity + 1)::bigint << 42 ELSE 0 END + a.indexed_at AS place
+    FROM found f
+    JOIN actor a ON a.id = f.actor AND a.handle IS NOT NULL AND a.indexed_at IS NOT NULL
+    WHERE f.names LIKE $1
+)
+SELECT id, did, place
+FROM placed
+WHERE $4::bigint IS NULL OR (place, did) < ($4, $5::text)
+ORDER BY place DESC, did DESC
+LIMIT $6;

@@ -1,79 +1,117 @@
-"""Finding posts by their words and by who wrote what when.
+"""Finding posts by their words and by who wrote what when, in the tables that store/search_index.py keeps.
 
-Posts are looked through from the latest backwards, so many per request and no more: the cost of a search is bounded
-whatever is looked for, and its cursor says where the next request goes on. No index of words is kept, for that would
-cost every post that is indexed more than its row does.
+The index of words knows no order of time. So that a word that everybody uses costs no more than a rare one, the latest
+hours are searched first, then days, then months, until the page is full: a post carries marks of its hour, day and
+month, which the index intersects with the words.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-from indexer._fastpath import cbor
 from indexer._fastpath.syntax import parse_datetime
 from indexer.errors import FrameError, InvalidRequest
-from indexer.store.reads.cursors import LATEST
-from indexer.store.reads.database import Database, Row
+from indexer.records import words
+from indexer.store.reads.cursors import LATEST, Cursor
+from indexer.store.reads.database import Database
 from indexer.store.reads.keys import Key
 
-_CHUNK: Final = 2_000
-_MOST_LOOKED_AT: Final = 40_000
-_TOKEN: Final = re.compile(r'(?:(?P<operator>[a-z]+):)?(?:"(?P<quoted>[^"]*)"|(?P<plain>\S+))')
+_TOP_OF: Final = 1_000
+"""The most popular posts are looked for among so many of the latest that fit."""
+
+_TOKEN: Final = re.compile(
+    r'(?P<minus>-)?(?:(?P<operator>[A-Za-z]+):)?(?:"(?P<quoted>[^"]*)"?|(?P<plain>[^\s"]\S*))'
+)
 _OPERATORS: Final = {
     "from": "author", "author": "author", "mentions": "mentions", "mention": "mentions", "to": "mentions",
-    "since": "since", "until": "until", "lang": "lang", "domain": "domain", "url": "url",
+    "since": "since", "until": "until", "lang": "lang", "domain": "domain", "url": "url", "tag": "tag",
 }  # fmt: skip
+_WINDOWS: Final = ((words.HOUR, 6, words.hour), (words.DAY, 3, words.day), (words.MONTH, 2, words.month))
+_MARKS: Final = {"lang": words.language, "domain": words.domain, "url": words.link, "tag": words.tag}
+
+
+class Named(NamedTuple):
+    """An account that a query names, by DID or handle, and whether its posts are wanted or unwanted."""
+
+    name: str
+    wanted: bool
 
 
 @dataclass(slots=True)
 class Query:
-    """What is looked for: every part must hold. Accounts are names as given (DIDs or handles)."""
+    """What is looked for: every part must hold, no unwanted one may. Parts are in Postgres' tsquery language."""
 
-    words: list[str] = field(default_factory=list)
-    tags: list[str] = field(default_factory=list)
-    author: str | None = None
-    mentions: str | None = None
-    since: int | None = None
-    until: int | None = None
-    lang: str | None = None
-    domain: str | None = None
-    url: str | None = None
+    wanted: list[str] = field(default_factory=list)
+    unwanted: list[str] = field(default_factory=list)
+    authors: list[Named] = field(default_factory=list)
+    mentioned: list[Named] = field(default_factory=list)
+    since: int = -LATEST
+    until: int = LATEST
+
+    def add(self, part: str, wanted: bool) -> None:
+        (self.wanted if wanted else self.unwanted).append(part)
+
+    def text(self, *more: str) -> str:
+        """The tsquery of all parts and `more`."""
+        return " & ".join([*self.wanted, *more, *(f"!{part}" for part in self.unwanted)])
 
 
 def parse_query(text: str, given: Mapping[str, str | None], tags: list[str]) -> Query:
-    """A query from what somebody typed (words, "phrases", #tags, from:, since:, ...) and from parameters.
+    """A query from what somebody typed (words, "phrases", #tags, from:, since:, -unwanted ...) and from parameters.
 
-    What is typed comes before the parameter of the same name. InvalidRequest for times that are none.
+    InvalidRequest for times that are none.
     """
-    parts: dict[str, str] = {name: value for name, value in given.items() if value}
-    query = Query(tags=[tag.lstrip("#").casefold() for tag in tags])
+    query = Query()
+    for tag in tags:
+        query.add(words.quoted(words.tag(tag)), True)
+    for name, value in given.items():
+        if value:
+            _operate(query, name, value, True)
     for match in _TOKEN.finditer(text):
-        value = match["quoted"] if match["quoted"] is not None else match["plain"]
-        name = _OPERATORS.get(match["operator"] or "")
-        if name is not None:
-            parts[name] = value.removeprefix("@")
-        elif value.startswith("did:") and match["operator"] == "did":
-            parts["author"] = value
-        elif match[0].startswith("did:"):
-            parts["author"] = match[0]
-        elif match[0].startswith("#") and len(value) > 1:
-            query.tags.append(value[1:].casefold())
-        elif value:
-            query.words.append((match[0] if match["quoted"] is None else value).casefold())
-    query.author, query.mentions = parts.get("author"), parts.get("mentions")
-    query.lang = parts["lang"].casefold() if "lang" in parts else None
-    query.domain = parts["domain"].casefold() if "domain" in parts else None
-    query.url = parts["url"].casefold() if "url" in parts else None
-    query.since, query.until = _time(parts.get("since")), _time(parts.get("until"))
+        value = match["plain"] if match["quoted"] is None else match["quoted"]
+        wanted, operator = match["minus"] is None, (match["operator"] or "").lower()
+        whole = match[0].removeprefix("-")
+        if operator in _OPERATORS:
+            if value:
+                _operate(query, _OPERATORS[operator], value, wanted)
+        elif operator == "did":
+            query.authors.append(Named(whole, wanted))
+        elif whole.startswith("#") and len(whole) > 1:
+            query.add(words.quoted(words.tag(whole)), wanted)
+        else:
+            phrase = _phrase(value if match["quoted"] is not None else whole)
+            if phrase:
+                query.add(phrase, wanted)
     return query
 
 
-def _time(text: str | None) -> int | None:
-    if text is None:
-        return None
+def _operate(query: Query, name: str, value: str, wanted: bool) -> None:
+    if name in ("author", "mentions"):
+        (query.authors if name == "author" else query.mentioned).append(
+            Named(value.removeprefix("@"), wanted)
+        )
+    elif name == "since":
+        query.since = max(query.since, _time(value))
+    elif name == "until":
+        query.until = min(query.until, _time(value))
+    else:
+        query.add(words.quoted(_MARKS[name](value)), wanted)
+
+
+def _phrase(text: str) -> str:
+    """The words of `text` one after the other; the last one may go on after an asterisk."""
+    found = [words.quoted(word) for word in words.words_of(text)]
+    if not found:
+        return ""
+    if text.endswith("*"):
+        found[-1] += ":*"
+    return found[0] if len(found) == 1 else f"({' <-> '.join(found)})"
+
+
+def _time(text: str) -> int:
     whole = f"{text}T00:00:00.000Z" if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else text
     try:
         return parse_datetime(whole)
@@ -81,91 +119,91 @@ def _time(text: str | None) -> int | None:
         raise InvalidRequest(f"Expected a datetime or a date, got {text[:50]!r}") from None
 
 
+class Found(NamedTuple):
+    """A post with its place among those found: by time, or by attention."""
+
+    place: int
+    key: int
+    actor: int
+
+    @property
+    def post(self) -> Key:
+        return (self.key, self.actor)
+
+
+class Page(NamedTuple):
+    """Posts, the cursor after them, and how many there are in all (None: not known)."""
+
+    posts: list[Key]
+    cursor: str | None
+    total: int | None
+
+
 class PostSearch:
-    """Looks posts through."""
+    """Finds posts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find(
-        self, query: Query, author: int | None, mentioned: str | None, before: int, limit: int
-    ) -> tuple[list[Key], int | None]:
-        """At most `limit` posts that fit, latest first, and from where the next search goes on (None: nothing is left).
+    async def latest(self, query: Query, cursor: str | None, limit: int) -> Page:
+        """A page of the posts that fit, latest first."""
+        after = _after(cursor)
+        found = await self._find(query, after, limit + 1)
+        return _page(found, limit, len(found) if cursor is None and len(found) <= limit else None)
 
-        `before`: such a place, or LATEST. `author`, `mentioned`: the accounts that the query names, as id and DID.
-        """
-        found: list[Key] = []
-        looked_at = 0
-        while looked_at < _MOST_LOOKED_AT:
-            rows, following = await self._chunk(author, before)
-            for row in rows:
-                looked_at += 1
-                if _fits(query, mentioned, row):
-                    found.append((row["rkey"], row["actor"]))
-                    if len(found) == limit and author is None:
-                        return found, row["rkey"]
-            if following is None or (query.since is not None and rows and rows[-1]["sort_at"] < query.since):
-                return found, None
-            before = following
-            if len(found) >= limit:
+    async def top(self, query: Query, cursor: str | None, limit: int) -> Page:
+        """A page of the latest posts that fit, those with the most likes, reposts, replies and quotes first."""
+        after = _after(cursor)
+        latest = await self._find(query, Found(LATEST, 0, 0), _TOP_OF)
+        rows = await self._database.rows(
+            "post_search_counts", [one.key for one in latest], [one.actor for one in latest]
+        )
+        attention = {(row["key"], row["actor"]): row["attention"] for row in rows}
+        ranked = sorted((one._replace(place=attention.get(one.post, 0)) for one in latest), reverse=True)
+        following = [one for one in ranked if one < after]
+        return _page(following, limit, len(latest) if len(latest) < _TOP_OF else None)
+
+    async def _find(self, query: Query, after: Found, count: int) -> list[Found]:
+        """The latest `count` posts that fit and come after `after`."""
+        found: list[Found] = []
+        (row,) = await self._database.rows("post_search_newest")
+        end = min(query.until, after.place + 1)
+        # A query without any wanted part would go through everything that the last window holds: it ends before.
+        for since, marks in _windows(min(row["newest"], end), bool(query.wanted)):
+            if end > query.since:
+                text, since_both = query.text(*marks), max(since, query.since)
+                rows = await self._database.rows(
+                    "post_search", text, since_both, end, *after, count - len(found)
+                )
+                found += [Found(row["sort_at"], row["rkey"], row["actor"]) for row in rows]
+            if len(found) >= count or since <= query.since:
                 break
-        return found, before
-
-    async def _chunk(self, author: int | None, before: int) -> tuple[list[Row], int | None]:
-        if author is None:
-            rows = await self._database.rows("recent_posts", before, _CHUNK)
-            return rows, rows[-1]["rkey"] if len(rows) >= _CHUNK else None
-        rows = await self._database.rows("recent_posts_by", author, before, _CHUNK)
-        return rows, rows[-1]["sort_at"] - 1 if len(rows) >= _CHUNK else None
+            end = min(end, since)
+        return found
 
 
-def _fits(query: Query, mentioned: str | None, row: Row) -> bool:
-    if query.since is not None and row["sort_at"] < query.since:
-        return False
-    if query.until is not None and row["sort_at"] >= query.until:
-        return False
-    record: bytes = row["record"]
-    lowered = record.lower()
-    if not all(word.encode() in lowered for word in query.words if word.isascii()):
-        return False
-    if mentioned is not None and mentioned.encode() not in record:
-        return False
-    value = cbor.decode(record, cbor.TOLERATE_ALL)
-    return isinstance(value, dict) and _record_fits(query, mentioned, value)
+def _windows(newest: int, all_time: bool) -> Iterator[tuple[int, list[str]]]:
+    """Times from which on posts are looked for, further and further back, with the marks that they carry."""
+    for length, count, mark in _WINDOWS:
+        first, last = newest // length - count, newest // length
+        marks = (words.quoted(mark(number * length)) for number in range(first, last + 1))
+        yield first * length, [f"({' | '.join(marks)})"]
+    if all_time:
+        yield -LATEST, []
 
 
-def _record_fits(query: Query, mentioned: str | None, value: dict[str, Any]) -> bool:
-    text = str(value.get("text", "")).casefold()
-    if not all(word in text for word in query.words):
-        return False
-    if query.lang is not None and query.lang not in {
-        str(lang).casefold() for lang in value.get("langs") or ()
-    }:
-        return False
-    features = [
-        feature
-        for facet in value.get("facets") or ()
-        if isinstance(facet, dict)
-        for feature in facet.get("features") or ()
-        if isinstance(feature, dict)
-    ]
-    if mentioned is not None and not any(feature.get("did") == mentioned for feature in features):
-        return False
-    tags = {str(tag).casefold() for tag in (*(value.get("tags") or ()), *(f.get("tag") for f in features))}
-    if not tags.issuperset(query.tags):
-        return False
-    links = [str(feature["uri"]).casefold() for feature in features if "uri" in feature]
-    external = (value.get("embed") or {}).get("external")
-    if isinstance(external, dict):
-        links.append(str(external.get("uri", "")).casefold())
-    if query.url is not None and query.url not in links:
-        return False
-    return query.domain is None or any(_is_of(link, query.domain) for link in links)
+def _after(text: str | None) -> Found:
+    cursor = Cursor.parse(text)
+    if cursor is None:
+        return Found(LATEST, 0, 0)
+    key, _, actor = cursor.place.partition(".")
+    if not all(re.fullmatch(r"-?\d{1,19}", part) and abs(int(part)) < 2**63 for part in (key, actor)):
+        raise InvalidRequest("Malformed cursor")
+    return Found(cursor.time, int(key), int(actor))
 
 
-def _is_of(link: str, domain: str) -> bool:
-    host = link.split("://", 1)[-1].split("/", 1)[0].split(":", 1)[0]
-    return host == domain or host.endswith("." + domain)
-
-
-__all__ = ["LATEST", "PostSearch", "Query", "parse_query"]
+def _page(found: list[Found], limit: int, total: int | None) -> Page:
+    page = found[:limit]
+    last = page[-1] if len(found) > limit else None
+    cursor = None if last is None else Cursor(last.place, f"{last.key}.{last.actor}").text()
+    return Page([one.post for one in page], cursor, total)

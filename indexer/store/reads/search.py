@@ -1,19 +1,20 @@
-"""Finding accounts: by parts of their handles, and by whom one's follows follow."""
+"""Finding accounts: by parts of their names, and by whom one's follows follow."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from indexer.records.words import normal
 from indexer.store.reads.cursors import Cursor
 from indexer.store.reads.database import Database
 from indexer.store.reads.keys import KeyBook
 
-#: Shorter terms are looked for at the beginnings of handles only: no index helps to find them elsewhere.
+#: Shorter terms are looked for at the beginnings of names only: no index helps to find them elsewhere.
 _SHORTEST_PART = 3
 
 
 class FoundActor(NamedTuple):
-    """An account with its place among those found; latest come first."""
+    """An account with its place among those found."""
 
     id: int
     sort_at: int
@@ -28,19 +29,28 @@ class Search:
         self._keys = keys
 
     async def actors(self, term: str, cursor: Cursor | None, limit: int) -> tuple[list[int], str | None]:
-        """A page of the accounts whose handle holds `term`, and the cursor after it; an exact match comes first."""
-        term = term.strip().removeprefix("@").lower()
-        escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        pattern = f"{escaped}%" if len(term) < _SHORTEST_PART else f"%{escaped}%"
+        """A page of the accounts whose handle or display name holds `term`, and the cursor after it.
+
+        An exact handle comes first, then names that begin with the term, the most followed first, then the others.
+        """
+        term = " ".join(normal(term.strip().removeprefix("@")).split())
         before = (None, None) if cursor is None else (cursor.time, cursor.place)
-        rows = await self._database.rows("actor_search", pattern, *before, limit + 1)
-        found = [FoundActor(row["id"], row["indexed_at"], row["did"]) for row in rows]
+        if term:
+            escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            anywhere, beginning = f"%{escaped}%", f"% {escaped}%"
+            looked_for = beginning if len(term) < _SHORTEST_PART else anywhere
+            rows = await self._database.rows(
+                "actor_search", anywhere, beginning, looked_for, *before, limit + 1
+            )
+        else:
+            rows = await self._database.rows("actors_newest", *before, limit + 1)
+        found = [FoundActor(row["id"], row["place"], row["did"]) for row in rows]
         page = found[:limit]
         after = Cursor(page[-1].sort_at, page[-1].place).text() if len(found) > limit else None
         ids = [actor.id for actor in page]
         exact = (await self._keys.ids_of_handles([term])).get(term) if term else None
         if exact is not None and cursor is None:
-            ids = [exact, *(actor for actor in ids if actor != exact)]
+            ids = [exact, *(actor for actor in ids if actor != exact)][:limit]
         return ids, after
 
     async def suggestions(self, viewer: int, offset: int, limit: int) -> list[int]:
