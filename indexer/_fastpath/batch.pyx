@@ -161,6 +161,12 @@ def decode(list frames not None, *, bint hashes=True, bint inversion=False, bint
     return batch
 
 
+cdef bint tells_of_account(const Frame *frame) noexcept nogil:
+    """Whether an event of an account was taken."""
+    return frame.status == 0 and frame.did != 0 and (
+        frame.kind == FRAME_COMMIT or frame.kind == FRAME_SYNC or frame.kind == FRAME_IDENTITY or frame.kind == FRAME_ACCOUNT)
+
+
 cdef class Batch(Stages):
     """The decoded frames of one batch; made by `decode`. Attributes besides the methods:
 
@@ -212,32 +218,43 @@ cdef class Batch(Stages):
         return copy_posts(&rows)
 
     def copy_repos(self) -> bytes:
-        """The COPY body of stage_repo: the last state that the batch gives each repository."""
+        """The COPY body of stage_repo: the last state that the batch gives each repository, and when its account's first
+        event was."""
         cdef uint32_t i
+        cdef uint32_t author
         cdef uint32_t count = 0
         cdef Frame *frame
         cdef uint32_t *last
+        cdef uint32_t *first
         cdef RepositoryRow *repositories
         self.need_finished()
         last = <uint32_t *> calloc(self.g.author_count + 1, sizeof(uint32_t))
+        first = <uint32_t *> calloc(self.g.author_count + 1, sizeof(uint32_t))
         repositories = <RepositoryRow *> malloc((self.g.author_count + 1) * sizeof(RepositoryRow))
         try:
-            if last == NULL or repositories == NULL:
+            if last == NULL or first == NULL or repositories == NULL:
                 raise MemoryError
             for i in range(self.g.frame_count):
                 frame = &self.g.frames[i]
-                if frame.status == 0 and (frame.kind == FRAME_COMMIT or frame.kind == FRAME_SYNC):
-                    last[self.g.gathered.names.dids[frame.did - 1].author] = i + 1
+                if not tells_of_account(frame):
+                    continue
+                author = self.g.gathered.names.dids[frame.did - 1].author
+                if not first[author]:
+                    first[author] = i + 1
+                if frame.kind == FRAME_COMMIT or frame.kind == FRAME_SYNC:
+                    last[author] = i + 1
             for i in range(1, self.g.author_count + 1):
                 if last[i]:
                     frame = &self.g.frames[last[i] - 1]
                     repositories[count].actor = self.g.gathered.names.dids[frame.did - 1].id
                     repositories[count].rev = frame.rev
                     repositories[count].data = frame.data
+                    repositories[count].first_at = self.g.frames[first[i] - 1].time
                     count += 1
             return copy_repositories(repositories, count)
         finally:
             free(last)
+            free(first)
             free(repositories)
 
     def post_relations(self, int wave) -> list[PostRelation]:
@@ -319,6 +336,25 @@ cdef class Batch(Stages):
                     frame.n, self.g.gathered.names.dids[frame.did - 1].id, text_of(frame.text) if frame.text.p != NULL else None,
                     frame.active != 0, frame.time, self.did_at(frame.did - 1), frame.seq))
         return out
+
+    @property
+    def first_events(self) -> list[tuple[int, int]]:
+        """(actor, time of its first event here, of any kind) of every account with an #identity or #account event."""
+        cdef uint32_t i
+        cdef Frame *frame
+        cdef dict out = {}
+        for i in range(self.g.frame_count):
+            frame = &self.g.frames[i]
+            if tells_of_account(frame) and (frame.kind == FRAME_IDENTITY or frame.kind == FRAME_ACCOUNT):
+                out[self.g.gathered.names.dids[frame.did - 1].id] = None
+        if out:
+            for i in range(self.g.frame_count):
+                frame = &self.g.frames[i]
+                if tells_of_account(frame):
+                    actor = self.g.gathered.names.dids[frame.did - 1].id
+                    if out.get(actor, 0) is None:
+                        out[actor] = frame.time
+        return list(out.items())
 
     @property
     def syncs(self) -> list[Sync]:
@@ -406,8 +442,9 @@ cdef class Batch(Stages):
 
     cdef object drop_of(self, str label, const Frame *frame, str detail):
         if not frame.did:
-            return Drop(label, None, 0, detail[:300])
-        return Drop(label, self.did_at(frame.did - 1), self.g.gathered.names.dids[frame.did - 1].id, detail[:300])
+            return Drop(label, None, 0, detail[:300], frame.time)
+        return Drop(
+            label, self.did_at(frame.did - 1), self.g.gathered.names.dids[frame.did - 1].id, detail[:300], frame.time)
 
     @property
     def counts(self) -> dict[str, int]:

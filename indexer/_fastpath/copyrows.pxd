@@ -21,6 +21,7 @@ ctypedef struct RepositoryRow:
     int64_t actor
     int64_t rev
     const uint8_t *data  # digest of the root
+    int64_t first_at  # time of the account's first event in the batch
 
 
 cdef inline int64_t actor_of(const WaveRows *wave, uint32_t did) noexcept nogil:

@@ -187,12 +187,13 @@ cdef bytes copy_deletes(const WaveRows *wave):
 cdef bytes copy_repositories(const RepositoryRow *repositories, uint32_t count):
     """stage_repo."""
     cdef uint32_t i
-    cdef PyObject *out = room_for(<size_t> count * 64)
+    cdef PyObject *out = room_for(<size_t> count * 80)
     cdef uint8_t *p = <uint8_t *> PyBytes_AS_STRING(out)
     cdef uint8_t *start = p
     for i in range(count):
-        p = put16(p, 3)
+        p = put16(p, 4)
         p = int8(p, repositories[i].actor)
         p = int8(p, repositories[i].rev)
         p = bytea(p, repositories[i].data, 32)
+        p = int8(p, repositories[i].first_at)
     return cut(out, <size_t> (p - start))

@@ -50,12 +50,14 @@ class Notice(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """What was refused: a label, whose it was (None if that is not known), and what in it (path, text, reason)."""
+    """What was refused: a label, whose it was (None if that is not known), what in it (path, text, reason), and the
+    time of its event."""
 
     reason: str
     did: str | None
     actor: int
     detail: str
+    time: int
 
 
 class PostRelation(NamedTuple):

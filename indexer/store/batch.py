@@ -73,7 +73,7 @@ class Identity(Protocol):
 
 
 class Drop(Protocol):
-    """Something that was refused: a label, whose it was (0 if unknown), and what in it."""
+    """Something that was refused: a label, whose it was (0 if unknown), what in it, and its event's time in ms."""
 
     @property
     def reason(self) -> str: ...
@@ -81,6 +81,8 @@ class Drop(Protocol):
     def actor(self) -> int: ...
     @property
     def detail(self) -> str: ...
+    @property
+    def time(self) -> int: ...
 
 
 class StoredBatch(Protocol):
@@ -88,7 +90,8 @@ class StoredBatch(Protocol):
 
     copy_*: bodies without header and trailer, b"" where there is nothing. repo_states: (account id, state) of
     repositories
-    whose state changes, for instance because their commits no longer connect. last_time: of the last event, in ms.
+    whose state changes, for instance because their commits no longer connect. first_events: (account id, time in ms of
+    its first event here) of accounts with identities or account events. last_time: of the last event, in ms.
     """
 
     @property
@@ -97,6 +100,8 @@ class StoredBatch(Protocol):
     def counts(self) -> Mapping[str, int]: ...
     @property
     def identities(self) -> Sequence[Identity]: ...
+    @property
+    def first_events(self) -> Sequence[tuple[int, int]]: ...
     @property
     def account_events(self) -> Sequence[AccountEvent]: ...
     @property

@@ -39,7 +39,7 @@ class ChangedRecords:
 
     profiles: list[int] = field(default_factory=list)
     records: list[Path] = field(default_factory=list)
-    refused: list[tuple[int, str]] = field(default_factory=list)
+    refused: list[tuple[int, str, int]] = field(default_factory=list)
 
 
 async def apply_records(
@@ -128,7 +128,9 @@ def _accepted(
             place = Place(op.key, op.actor, op.rkey, op.indexed_at)
             refusal = KINDS[op.kind].refusal(record, place, references)
             if refusal is not None:
-                changed.refused.append((op.actor, f"collection {op.kind}, {op.rkey}: {refusal}"))
+                changed.refused.append(
+                    (op.actor, f"collection {op.kind}, {op.rkey}: {refusal}", op.indexed_at)
+                )
                 continue
         accepted.append((op, record))
     return accepted

@@ -298,7 +298,7 @@ class _Transaction:
             )
 
     async def _save_states(
-        self, upstream: str, shard: str, seq: int | None, refused: Sequence[tuple[int, str]]
+        self, upstream: str, shard: str, seq: int | None, refused: Sequence[tuple[int, str, int]]
     ) -> None:
         connection, batch = self._connection, self._batch
         await connection.execute(load("repo_save"))
@@ -306,24 +306,32 @@ class _Transaction:
             await connection.execute(
                 load("repo_state_save"), [actor for actor, _ in states], [state for _, state in states]
             )
-        dropped: dict[tuple[str, int], tuple[int, str]] = {}
-        # what was applied before has left its trace then: replaying changes no table (rule 2)
-        drops = [(d.reason, d.actor, d.detail) for d in batch.drops if d.reason != "replayed"]
-        drops += [("record_invalid", actor, detail) for actor, detail in refused]
-        for reason, actor, detail in drops:
-            count, _ = dropped.get((reason, actor), (0, ""))
-            dropped[reason, actor] = (count + 1, detail.replace("\0", ""))
-        if dropped:
+        if firsts := batch.first_events:
             await connection.execute(
+                load("actor_first_event"), [actor for actor, _ in firsts], [time for _, time in firsts]
+            )
+        await self._save_drops(refused)
+        if batch.identities:
+            await connection.execute(
+                load("identity_event"), sorted({event.actor for event in batch.identities})
+            )
+        if seq is not None:
+            await connection.execute(load("cursor_save"), upstream, shard, seq, batch.last_time)
+
+    async def _save_drops(self, refused: Sequence[tuple[int, str, int]]) -> None:
+        # what was applied before has left its trace then: replaying changes no table (rule 2)
+        drops = [(d.reason, d.actor, d.detail, d.time) for d in self._batch.drops if d.reason != "replayed"]
+        drops += [("record_invalid", *drop) for drop in refused]
+        dropped: dict[tuple[str, int], tuple[int, int, str]] = {}
+        for reason, actor, detail, time in drops:
+            count, last_at, last = dropped.get((reason, actor), (0, time, ""))
+            if time >= last_at:
+                last_at, last = time, detail.replace("\0", "")
+            dropped[reason, actor] = (count + 1, last_at, last)
+        if dropped:
+            await self._connection.execute(
                 load("dropped_save"),
                 [reason for reason, _ in dropped],
                 [actor for _, actor in dropped],
-                [count for count, _ in dropped.values()],
-                batch.last_time,
-                [detail for _, detail in dropped.values()],
+                *(list(column) for column in zip(*dropped.values(), strict=True)),
             )
-        if batch.identities:
-            actors = sorted({event.actor for event in batch.identities})
-            await connection.execute(load("identity_event"), actors, batch.last_time)
-        if seq is not None:
-            await connection.execute(load("cursor_save"), upstream, shard, seq, batch.last_time)

@@ -76,7 +76,7 @@ async def stage(connection: asyncpg.Connection[Any]) -> None:
         INSERT INTO stage_delete SELECT g, k, g, 1, false FROM generate_series(1, 20) g, generate_series(1, 5) k;
         INSERT INTO stage_post SELECT g, {ROWS} + g, 1, 1, 1, {half} + g, 1, 1, 1, {half} + g, 1, 0, 'c', 'r', false
             FROM generate_series(1, 50) g;
-        INSERT INTO stage_repo SELECT g, 2, 'd' FROM generate_series(1, 50) g;
+        INSERT INTO stage_repo SELECT g, 2, 'd', 3 FROM generate_series(1, 50) g;
         INSERT INTO stage_delta SELECT g, 2, 1, 0, 0, 0 FROM generate_series(1, 50) g;
         INSERT INTO stage_actor_delta SELECT g, 1, 0, 0 FROM generate_series(1, 50) g;"""
     )

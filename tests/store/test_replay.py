@@ -10,6 +10,7 @@ import pytest
 from asyncpg.transaction import Transaction
 
 from indexer.errors import StoreError
+from tests.store.cast import Cast
 from tests.store.dump import dump
 from tests.store.pipeline import Pipeline
 from tests.store.streams import Stream
@@ -44,6 +45,31 @@ async def test_repeats_inside_a_batch_change_nothing(postgres_url: str) -> None:
     async with Pipeline(postgres_url) as pipeline:
         await pipeline.write(events)
         assert await dump(pipeline.connection) == found
+
+
+async def test_borders_of_batches_do_not_show_in_times(postgres_url: str) -> None:
+    """When an account was first seen, and what was refused of it last, is the same for any batches."""
+    cast = Cast()
+    cast.account("ann", active=True)
+    cast.post("ann")
+    cast.like("bob", {"uri": "nowhere", "cid": "none"})
+    cast.account("bob", active=True, minutes_ago=60)
+    for _ in range(3):
+        cast.like("ann", {"uri": "nowhere", "cid": "none"})
+        cast.create("ann", "app.bsky.graph.listitem", list="nowhere", subject="nobody")
+        cast.post("cat")
+    question = """SELECT did, indexed_at::text, NULL, 0, 0 FROM actor UNION ALL
+        SELECT did, reason, last_detail, count, last_at FROM dropped d LEFT JOIN actor a ON a.id = d.actor
+        ORDER BY 1, 2"""
+    found = []
+    for size in (1, 3, len(cast.frames)):
+        async with Pipeline(postgres_url) as pipeline:
+            await pipeline.connection.execute("TRUNCATE actor, repo, dropped")
+            for start in range(0, len(cast.frames), size):
+                await pipeline.write(cast.frames[start : start + size])
+            found.append(list(map(tuple, await pipeline.connection.fetch(question))))
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) > 4
 
 
 class Unanswered:

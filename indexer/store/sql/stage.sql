@@ -16,7 +16,7 @@ CREATE TEMP TABLE stage_post (n integer NOT NULL, rkey bigint NOT NULL, actor bi
     quote_key bigint, quote_actor bigint, flags integer NOT NULL, cid bytea NOT NULL, record bytea NOT NULL,
     is_update boolean NOT NULL) ON COMMIT DELETE ROWS;
 ALTER TABLE stage_post ALTER COLUMN record SET STORAGE EXTERNAL;  -- compressed once, in the table that stays
-CREATE TEMP TABLE stage_repo (actor bigint NOT NULL, rev bigint NOT NULL, data bytea) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE stage_repo (actor bigint NOT NULL, rev bigint NOT NULL, data bytea, first_at bigint NOT NULL) ON COMMIT DELETE ROWS;
 
 -- What the statements of one transaction tell the later ones.
 -- stage_vacated: edges that were deleted, by kind (the collection's code); waited: from the duplicates, not from their table.
