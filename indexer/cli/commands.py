@@ -155,6 +155,33 @@ def _repair(loaded: Loaded, arguments: argparse.Namespace) -> int:
         return audit.mend(settings, as_json=arguments.json)
 
 
+def _file_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="JSON lines")
+
+
+def _export_private(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    from indexer.cli import private_state
+    from indexer.cli.servers import any_servers
+
+    if not arguments.file.parent.is_dir():
+        raise FileFormatError(f"expected a directory, found none: {arguments.file.parent}")
+    with any_servers(loaded.settings) as settings:
+        print(f"{private_state.write(settings, arguments.file)} entries written")
+    return 0
+
+
+def _import_private(loaded: Loaded, arguments: argparse.Namespace) -> int:
+    from indexer.cli import private_state
+    from indexer.cli.servers import any_servers, migrate_schema
+
+    if not arguments.file.is_file():
+        raise FileFormatError(f"expected a file, found none: {arguments.file}")
+    with any_servers(loaded.settings) as settings:
+        migrate_schema(settings)
+        print(f"{private_state.read(settings, arguments.file)} entries read")
+    return 0
+
+
 def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(dest="what", required=True, metavar="ingest|read")
     ingest = kinds.add_parser("ingest", help="how many events a second become durable")
@@ -411,6 +438,20 @@ COMMANDS = {
             _repair,
             ("servers", "operations"),
             _json_flag,
+        ),
+        Command(
+            "export-private",
+            "write mutes, bookmarks, preferences and the like to a file",
+            _export_private,
+            ("servers", "operations"),
+            _file_argument,
+        ),
+        Command(
+            "import-private",
+            "read what export-private wrote",
+            _import_private,
+            ("servers", "operations"),
+            _file_argument,
         ),
         Command(
             "bench",
