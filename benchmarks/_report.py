@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import ssl
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from indexer.firehose.files import FramesReader
 SHARED_VECTORS = (
     Path(os.environ.get("INDEXER_SHARED") or Path(__file__).parent.parent.parent / "shared") / "vectors"
 )
+
+BRIEF_SHARE = 0.6
+"""What of a target a brief run must reach: it is for finding out that something broke, not for figures."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,14 @@ class Ratio:
         if self.value is None:
             return False
         return self.value <= self.target if self.at_most else self.value >= self.target
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether it is so far from its target that no noise of the machine explains it."""
+        if self.value is None:
+            return True
+        limit = self.target / BRIEF_SHARE if self.at_most else self.target * BRIEF_SHARE
+        return self.value > limit if self.at_most else self.value < limit
 
 
 @dataclass(frozen=True)
@@ -139,3 +151,12 @@ def print_setting(method: str, packages: Sequence[str]) -> None:
     print(machine())
     print(", ".join(f"{name} {version}" for name, version in versions(packages).items()))
     print(method)
+
+
+def exit_status(ratios: Sequence[Ratio]) -> int:
+    """1, and a line on stderr for each, if ratios have collapsed; 0 if none has. How a brief run (`--brief`) ends."""
+    for ratio in ratios:
+        if ratio.collapsed:
+            bound = "at most" if ratio.at_most else "at least"
+            print(f"{ratio.name} collapsed: {ratio.value}, target {bound} {ratio.target:g}", file=sys.stderr)
+    return int(any(ratio.collapsed for ratio in ratios))

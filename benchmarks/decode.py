@@ -1,11 +1,12 @@
 """How fast frames become checked rows, repositories records, and records JSON, next to what others take for less.
 
-    python -m benchmarks.decode [--frames FILE] [--seconds S] [--json]
+    python -m benchmarks.decode [--frames FILE] [--seconds S] [--json] [--brief]
 
 Every contestant works on the same frames in the same process, by turns; counted is CPU time, the best call of each.
 Without `--frames` the shared relay frames and load.frames are taken (frames of the simulated network where they are not
 there); a ratio is then that of the file where it is worst. Of a large file, 2,000 commits in even steps are taken.
 "SHA-256 alone" is OpenSSL over the same blocks, less the time that Python's calls cost, so that only hashing is left.
+`--brief` takes some seconds, and fails where a ratio is far from its target.
 
 What the comparison favours: frames lie in memory, accounts are known, one core. Ours checks strict DAG-CBOR, CIDs and
 the commit's form in every line below; what a rival leaves out stands beside it.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -38,6 +40,7 @@ from benchmarks._report import (
     Ratio,
     Row,
     best_times,
+    exit_status,
     machine,
     print_json,
     print_ratios,
@@ -58,6 +61,8 @@ from indexer.sync.did_document import parse_did_document
 
 PACKAGES = ("libipld", "atproto", "cbrrr", "cbor2", "dag-cbor", "coincurve", "orjson")
 MAX_COMMITS = 2000
+BRIEF_COMMITS = 300
+BRIEF_SECONDS = 0.1
 BATCH = 2000
 EDGE_KINDS = (1, 2, 3, 4)
 
@@ -79,9 +84,9 @@ def documents_beside(frames_file: Path) -> Path:
     return frames_file.with_name(frames_file.name.replace("frames.zst", "did_docs.json.zst"))
 
 
-def load_corpus(path: Path) -> Corpus:
+def load_corpus(path: Path, most: int = MAX_COMMITS) -> Corpus:
     commits = [data for data in read_frames(path) if frame.decode(data)[0] == "#commit"]
-    commits = commits[:: 1 + (len(commits) - 1) // MAX_COMMITS]
+    commits = commits[:: 1 + (len(commits) - 1) // most]
     corpus = Corpus(f"{path.parent.name}/{path.name}", commits, [], [], {}, {})
     for data in commits:
         payload = frame.decode(data)[1] or {}
@@ -442,24 +447,29 @@ def worst(results: list[dict[str, float]]) -> list[Ratio]:
     return ratios
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument(
         "--frames", type=Path, help="frames file (default: the shared relay frames and load.frames)"
     )
     parser.add_argument("--seconds", type=float, default=1.5, help="for each contestant of each kind of work")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
+    parser.add_argument(
+        "--brief", action="store_true", help="some seconds only; exit status 1 if a ratio collapsed"
+    )
     arguments = parser.parse_args()
+    seconds = BRIEF_SECONDS if arguments.brief else arguments.seconds
+    most = BRIEF_COMMITS if arguments.brief else MAX_COMMITS
     shared = [SHARED_VECTORS / "relay-frames/frames.zst", SHARED_VECTORS / "pds-frames/load.frames.zst"]
     with tempfile.TemporaryDirectory() as directory:
         files = [arguments.frames] if arguments.frames else [path for path in shared if path.exists()]
-        corpora = [load_corpus(path) for path in files or [simulate(Path(directory))]]
+        corpora = [load_corpus(path, most) for path in files or [simulate(Path(directory))]]
     results = []
     for corpus in corpora:
         lines: list[Row] = []
         ratios: dict[str, float] = {}
         for measure in (measure_frames, measure_verification, measure_repository, measure_json):
-            more, found = measure(corpus, arguments.seconds)
+            more, found = measure(corpus, seconds)
             lines += more
             ratios |= found
         results.append(ratios)
@@ -470,18 +480,20 @@ def main() -> None:
                 f"{corpus.name}: {len(corpus.commits):,} commits, {mean:,.0f} bytes, {blocks:.1f} blocks each",
                 lines,
             )
+    ratios_of_all = worst(results)
     if arguments.json:
         files_and_ratios = {corpus.name: ratios for corpus, ratios in zip(corpora, results, strict=True)}
         print_json(
-            worst(results), {"files": files_and_ratios, "machine": machine(), "versions": versions(PACKAGES)}
+            ratios_of_all, {"files": files_and_ratios, "machine": machine(), "versions": versions(PACKAGES)}
         )
-        return
-    print_ratios(worst(results))
-    print_setting(
-        "CPU time of one thread; contestants by turns, best call of each; ratios from the file where worst",
-        PACKAGES,
-    )
+    else:
+        print_ratios(ratios_of_all)
+        print_setting(
+            "CPU time of one thread; contestants by turns, best call of each; ratios from the file where worst",
+            PACKAGES,
+        )
+    return exit_status(ratios_of_all) if arguments.brief else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """How many messages per second of one core each WebSocket client receives, over ws and wss, on the same frames.
 
-    python -m benchmarks.websocket [--frames FILE] [--seconds S] [--rounds N] [--json]
+    python -m benchmarks.websocket [--frames FILE] [--seconds S] [--rounds N] [--json] [--brief]
 
 A sender in a process of its own writes frames as fast as they are taken. Each client runs in a fresh process; counted
 is the CPU time (user and system) that this process spends between its first and its last message, so that waiting for
@@ -8,6 +8,7 @@ the sender costs nothing. The best of the rounds counts for every client; client
 
 What the comparison favours: loopback and one connection (large reads are easy), a consumer that does nothing. Every
 client delivers each message as `bytes`; ours also tells control frames apart, counts, and bounds memory by bytes.
+`--brief` runs only ours and the one we are compared with, and fails where a ratio is far from its target.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ import argparse
 import base64
 import datetime
 import hashlib
-import importlib.metadata
-import json
 import logging
 import multiprocessing
 import random
@@ -41,6 +40,16 @@ from cryptography.x509.oid import NameOID
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks._report import (
+    SHARED_VECTORS,
+    Ratio,
+    exit_status,
+    machine,
+    print_json,
+    print_ratios,
+    print_setting,
+    versions,
+)
 from indexer.firehose import FirehoseOptions, Follower, FrameBatch, FramesReader, Upstream
 
 MAX_MESSAGE_BYTES = 5_000_000
@@ -193,6 +202,7 @@ CLIENTS: dict[str, tuple[Callable[[Target, Count], None], str]] = {
     "picows (uvloop)": (picows_client, "callbacks, no queue, no bound"),
 }
 _REFERENCE = "trio-websocket, 64 KB reads"
+_TARGETS = {"ws": 10.0, "wss": 8.0}
 _PACKAGES = ("trio", "trio-websocket", "wsproto", "websockets", "picows", "uvloop")
 
 
@@ -277,7 +287,7 @@ def measure(name: str, target: Target, seconds: float, answer: Connection) -> No
 
 def load_frames(path: Path | None) -> tuple[list[bytes], str]:
     """The frames to send and where they come from: FILE, the shared relay frames, or noise of their sizes."""
-    shared = Path(__file__).parent.parent.parent / "shared" / "vectors" / "relay-frames" / "frames.zst"
+    shared = SHARED_VECTORS / "relay-frames" / "frames.zst"
     path = path or (shared if shared.exists() else None)
     if path is not None:
         with FramesReader(path) as reader:
@@ -290,16 +300,18 @@ def load_frames(path: Path | None) -> tuple[list[bytes], str]:
     ], "generated, sizes of relay frames"
 
 
-def run_scheme(frames: list[bytes], certificate: str | None, seconds: float, rounds: int) -> dict[str, float]:
+def run_scheme(
+    names: list[str], frames: list[bytes], certificate: str | None, seconds: float, rounds: int
+) -> dict[str, float]:
     processes = multiprocessing.get_context("spawn")
-    best = dict.fromkeys(CLIENTS, 0.0)
+    best = dict.fromkeys(names, 0.0)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         target = Target(listener.getsockname()[1], certificate)
         sender = processes.Process(target=send_forever, args=(listener, certificate, frames), daemon=True)
         sender.start()
         try:
             for _ in range(rounds):
-                for name in CLIENTS:
+                for name in names:
                     ours_end, theirs = processes.Pipe(duplex=False)
                     client = processes.Process(target=measure, args=(name, target, seconds, theirs))
                     client.start()
@@ -316,47 +328,59 @@ def run_scheme(frames: list[bytes], certificate: str | None, seconds: float, rou
     return best
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--frames", type=Path, help="frames file to send (default: the shared relay frames)")
     parser.add_argument("--seconds", type=float, default=1.5, help="for each client, scheme and round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
+    parser.add_argument(
+        "--brief", action="store_true", help="some seconds only; exit status 1 if a ratio collapsed"
+    )
     arguments = parser.parse_args()
+    names, seconds, rounds = list(CLIENTS), arguments.seconds, arguments.rounds
+    if arguments.brief:
+        names, seconds, rounds = ["ours", _REFERENCE], 0.3, 1
     frames, source = load_frames(arguments.frames)
     with tempfile.TemporaryDirectory() as directory:
         certificate = Path(directory) / "localhost.pem"
         write_certificate(certificate)
         results = {
-            "ws": run_scheme(frames, None, arguments.seconds, arguments.rounds),
-            "wss": run_scheme(frames, str(certificate), arguments.seconds, arguments.rounds),
+            "ws": run_scheme(names, frames, None, seconds, rounds),
+            "wss": run_scheme(names, frames, str(certificate), seconds, rounds),
         }
-    ratios = {
-        f"{scheme}_vs_trio_websocket": rates["ours"] / rates[_REFERENCE] for scheme, rates in results.items()
-    }
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    ratios = [
+        Ratio(f"{scheme}_vs_trio_websocket", rates["ours"] / rates[_REFERENCE], _TARGETS[scheme])
+        for scheme, rates in results.items()
+    ]
     mean = sum(map(len, frames)) / len(frames)
     if arguments.json:
         details = {
             "messages_per_cpu_second": results,
-            "versions": versions,
             "frames": source,
             "mean_bytes": mean,
+            "machine": machine(),
+            "versions": versions(_PACKAGES),
         }
-        print(json.dumps({**{name: round(value, 2) for name, value in ratios.items()}, **details}))
-        return
-    table = Table(title=f"messages received per second of one core ({source}, {mean:,.0f} bytes on average)")
+        print_json(ratios, details)
+    else:
+        print_clients(results, f"{source}, {mean:,.0f} bytes on average")
+        print_ratios(ratios)
+        print_setting("CPU time of the receiving process, user and system; the best of all rounds", _PACKAGES)
+    return exit_status(ratios) if arguments.brief else 0
+
+
+def print_clients(results: dict[str, dict[str, float]], frames: str) -> None:
+    table = Table(title=f"messages received per second of one core ({frames})", title_justify="left")
     for column in ("client", "ws", "ours is", "wss", "ours is", "notes"):
         table.add_column(column, justify="left" if column in ("client", "notes") else "right")
-    for name, (_, notes) in CLIENTS.items():
+    for name in results["ws"]:
         cells = [
             f"{results[s][name]:,.0f}|{results[s]['ours'] / results[s][name]:.1f} x" for s in ("ws", "wss")
         ]
-        table.add_row(name, *"|".join(cells).split("|"), notes)
-    console = Console()
-    console.print(table)
-    console.print(", ".join(f"{name} {version}" for name, version in versions.items()), ssl.OPENSSL_VERSION)
+        table.add_row(name, *"|".join(cells).split("|"), CLIENTS[name][1])
+    Console(width=150).print(table)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
