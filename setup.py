@@ -25,9 +25,10 @@ def switched_on(name: str) -> bool:
 
 def compile_args() -> list[str]:
     args = ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-unused-function"]
-    args += ["-O0", "-g"] if switched_on("INDEXER_DEBUG") else ["-O3"]
     if switched_on("INDEXER_SANITIZE"):
-        args += ["-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"]
+        args += ["-O1", "-g1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"]
+    else:
+        args += ["-O0", "-g"] if switched_on("INDEXER_DEBUG") else ["-O3"]
     if switched_on("INDEXER_WERROR"):
         args.append("-Werror")
     return args

@@ -20,7 +20,7 @@ def test_every_target_has_a_corpus() -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_short_run(name: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", f"tests.fuzz.{name}", "--seconds", "3"]
+    command = [sys.executable, "-m", f"tests.fuzz.{name}", "--seconds", "2"]
     done = subprocess.run(command, cwd=HERE.parent.parent, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-4000:]
     assert "number_of_executed_units" in done.stderr
