@@ -328,6 +328,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """
         return self.service_did or "did:web:" + quote(urlsplit(self.effective_public_url).netloc, safe=".-")
 
+    @property
+    def moderator(self) -> str | None:
+        """The DID in whose name our operator takes records down: ours, if there is an operator."""
+        return self.effective_service_did if self.admin_password is not None else None
+
 
 class SettingInfo(msgspec.Struct, frozen=True):
     """One setting's name, type, default and description."""

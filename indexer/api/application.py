@@ -19,7 +19,7 @@ from indexer.api.endpoint import Call, Endpoint
 from indexer.api.labelers import Labelers, parse_labelers
 from indexer.api.openapi import describe
 from indexer.api.parameters import parse_parameters
-from indexer.api.router import find_endpoint
+from indexer.api.router import MethodNotImplemented, find_endpoint
 from indexer.api.services import Services
 from indexer.errors import InvalidRequest, StoreError, XrpcError
 from indexer.hydration.rows import Version
@@ -76,6 +76,7 @@ class Application:
         self._services = services
         self._authenticator = authenticator
         self._default_labelers = services.settings.labelers
+        self._operator = frozenset(filter(None, [services.settings.moderator]))
 
     async def answer(self, request: Request) -> Response:
         """The answer to a request; never raises (a failure of ours is a 500 and a log line)."""
@@ -143,6 +144,8 @@ class Application:
     async def _xrpc(self, request: Request, headers: dict[str, str]) -> Response:
         nsid = request.path.removeprefix("/xrpc/").removesuffix("/")
         endpoint = find_endpoint(nsid, request.method)
+        if endpoint.admin and self._services.settings.admin_password is None:
+            raise MethodNotImplemented
         credentials = NOBODY
         if endpoint.auth is not None:
             credentials = await self._authenticator.authenticate(request.headers, nsid, endpoint.auth)
@@ -211,7 +214,7 @@ class Application:
             viewer=viewer,
             did=credentials.viewer,
             labelers=labelers.dids,
-            redact=labelers.redact,
+            redact=labelers.redact | self._operator,
             include_takedowns=credentials.sees_takedowns,
             skip_viewer_blocks=credentials.is_moderator and credentials.viewer is not None,
             version=version,

@@ -62,6 +62,7 @@ class Endpoint(Generic[P]):
     """A method of the API.
 
     `repo_rev`: the answer tells the viewer's last indexed revision; with `rev_of_errors` an error does as well.
+    `admin`: the method is there only where the operator has set a password.
     """
 
     nsid: str
@@ -71,6 +72,7 @@ class Endpoint(Generic[P]):
     repo_rev: bool = False
     rev_of_errors: bool = False
     labelers: bool = True
+    admin: bool = False
     body: type[msgspec.Struct] | None = None  # of procedures (POST); None: a query (GET)
 
 

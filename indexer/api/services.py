@@ -60,9 +60,13 @@ class Services:
 
     async def post_changed(self, post: Key) -> None:
         """Tell every worker that a post's row changed by what was asked of us, not by a commit."""
+        await self.changed(Changes(posts=[post]))
+
+    async def changed(self, changes: Changes) -> None:
+        """Tell every worker of what changed by what was asked of us."""
         if self.cache is not None:
             with suppress(CacheError):  # then no worker is told anything, and none keeps rows
-                await tell(self.cache, Changes(posts=[post]))
+                await tell(self.cache, changes)
 
     async def signing_key(self, did: str) -> bytes | None:
         """The stored signing key of an account, None if it is not known."""
@@ -88,7 +92,9 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
         keys = KeyBook(database)
         links = Links(settings.image_cdn_url, settings.video_cdn_url)
         edges = Edges(database, keys)
-        hydrator = Hydrator(database, keys, edges, links, settings.trusted_verifiers, book)
+        hydrator = Hydrator(
+            database, keys, edges, links, settings.trusted_verifiers, book, moderator=settings.moderator
+        )
         feeds = Feeds(database, keys)
         reader = None if client is None else CacheReader(client)
         yield Services(

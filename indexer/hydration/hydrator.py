@@ -66,13 +66,17 @@ class Hydrator:
         links: Links,
         trusted_verifiers: Sequence[str] = (),
         book: RowBook | None = None,
+        *,
+        moderator: str | None = None,
     ) -> None:
+        """`moderator`: the DID in whose name the operator takes records down, None where there is no operator."""
         self.database = database
         self.keys = keys
         self.links = links
         self.fragments = Fragments()
         self.edges = edges
         self._trusted_dids = tuple(trusted_verifiers)
+        self._moderator = moderator
         self.book = book or RowBook()
 
     def state(self, asker: Asker) -> State:
@@ -454,7 +458,7 @@ class Hydrator:
         return state
 
     async def _read_labels(self, state: State, uris: list[str]) -> None:
-        if not state.asker.labelers:
+        if not state.asker.labelers and self._moderator is None:
             return
         subjects = list(uris)
         for actor in state.actors.values():
@@ -466,10 +470,14 @@ class Hydrator:
         for kind, key, owner in state.records:
             if owner in state.actors:
                 subjects.append(state.uri(kind, key, owner))
-        rows = await self.database.rows("labels", subjects, list(state.asker.labelers))
+        rows = await self.database.rows("labels", subjects, list(state.asker.labelers), self._moderator)
         for row in rows:
-            label = Label(row["src"], row["uri"], row["cid"], row["val"], row["cts"], row["exp"])
+            label = Label(*row)
             state.labels.setdefault(label.uri, []).append(label)
+        if not state.asker.include_takedowns:
+            gone = {row["uri"] for row in rows if row["src"] == self._moderator}
+            for record in [key for key in state.records if gone and state.uri(*key) in gone]:
+                del state.records[record]
 
 
 def embedded_uri(record: dict[str, Any]) -> str | None:

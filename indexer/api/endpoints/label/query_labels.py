@@ -31,7 +31,8 @@ async def answer(call: Call[Params]) -> Json:
         raise InvalidRequest("invalid uri pattern")
     asker = Asker(labelers=tuple(params.sources))
     state = await call.services.hydrator.labels(asker, params.uri_patterns)
-    return {"labels": [label for uri in params.uri_patterns for label in labels_of(state, uri)]}
+    found = [label for uri in params.uri_patterns for label in labels_of(state, uri)]
+    return {"labels": [label for label in found if label["src"] in params.sources][: params.limit]}
 
 
 ENDPOINT = Endpoint("com.atproto.label.queryLabels", Params, answer, auth=None, labelers=False)

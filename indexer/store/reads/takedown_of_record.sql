@@ -1,0 +1,2 @@
+-- Why our operator took the record down, if it did.
+SELECT ref FROM takedown WHERE uri = $1;

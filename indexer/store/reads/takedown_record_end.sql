@@ -1,0 +1,2 @@
+-- Let the record $1 up again.
+DELETE FROM takedown WHERE uri = $1;
