@@ -184,6 +184,7 @@ class Pipeline:
             door.decode,
             hashes=True,
             inversion=self._keys is not None,
+            keep_unknown=settings.keep_unknown_collections,
             shard=settings.shard_index,
             shards=settings.shard_count,
         )

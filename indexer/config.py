@@ -181,6 +181,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "ingest", "keep words of posts and names of accounts to search in; without, searches find nothing"
         ),
     ] = True
+    keep_unknown_collections: Annotated[
+        bool,
+        Option(
+            "ingest",
+            "keep records of collections that the index does not know, as they are (in table record)",
+        ),
+    ] = False
     verify_threads: Annotated[
         Annotated[int, Meta(ge=0)],
         Option("ingest", "threads that decode and verify; 0 is one per core", "threads"),

@@ -117,13 +117,16 @@ class Recovery:
         self._queue: list[_Work] = []
         self._queued = trio.Event()
         self.resync = Resynchronizer(
-            Exporter(resolver, client, partial(thread.call, store.repository_records), CODES.__contains__),
+            Exporter(resolver, client, partial(thread.call, store.repository_records), self._is_kept),
             suspend=self._suspend,
             apply=self._apply,
             save_state=partial(thread.call, store.save_repository_state),
             load=self._load,
             limits=limits,
         )
+
+    def _is_kept(self, collection: str) -> bool:
+        return collection in CODES or self._settings.keep_unknown_collections
 
     async def run(self, send: trio.MemorySendChannel[Decoded]) -> None:
         """Feed the prepare stage through `send` until cancelled. The automaton itself is `resync.run`."""
@@ -235,8 +238,9 @@ class Recovery:
     async def _decode(self, frames: list[bytes]) -> list[Decoded]:
         """One batch, or several where one would need too many waves."""
         made = []
+        decode = partial(door.decode, keep_unknown=self._settings.keep_unknown_collections)
         while True:
-            batch = await trio.to_thread.run_sync(door.decode, frames)
+            batch = await trio.to_thread.run_sync(decode, frames)
             if batch.error is not None:
                 # Ours are well-formed, and the held ones were decoded before.
                 raise batch.error

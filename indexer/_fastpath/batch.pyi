@@ -9,6 +9,7 @@ def decode(
     hashes: bool = True,
     inversion: bool = False,
     without_previous: bool = False,
+    keep_unknown: bool = False,
     shard: int = 0,
     shards: int = 1,
     now: int | None = None,

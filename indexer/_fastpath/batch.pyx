@@ -99,12 +99,13 @@ def shard_of(str did not None, int shards) -> int:
     return shard_hash(<const uint8_t *> PyBytes_AS_STRING(text), <size_t> PyBytes_GET_SIZE(text)) % <uint64_t> shards
 
 
-def decode(list frames not None, *, bint hashes=True, bint inversion=False, bint without_previous=False, uint64_t shard=0,
-           uint64_t shards=1, now=None):
+def decode(list frames not None, *, bint hashes=True, bint inversion=False, bint without_previous=False, bint keep_unknown=False,
+           uint64_t shard=0, uint64_t shards=1, now=None):
     """Read a list of frames (bytes objects) into a Batch.
 
     hashes: every block of a commit must have the hash that its CID claims. inversion: created paths must lead to their records in the
-    tree, and undoing the operations must give prevData; without_previous lets commits pass that lack prevData or prev. shard, shards:
+    tree, and undoing the operations must give prevData; without_previous lets commits pass that lack prevData or prev.
+    keep_unknown: records of collections that the index does not know are taken, unread, as kind 20 under their whole path. shard, shards:
     frames of other shards are passed over. now: milliseconds, against revs from the future. Errors: ConfigError for a shard that is
     not below `shards`; a broken frame raises nothing but ends the batch (`Batch.error`, `Batch.taken`).
     """
@@ -123,6 +124,7 @@ def decode(list frames not None, *, bint hashes=True, bint inversion=False, bint
     options.hashes = hashes
     options.inversion = inversion
     options.without_previous = without_previous
+    options.keep_unknown = keep_unknown
     options.shard = shard
     options.shards = shards
     options.now = clock.time_ns() // 1_000_000 if now is None else now

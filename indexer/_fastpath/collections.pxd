@@ -26,7 +26,8 @@ cdef enum Collection:
     LABELER_SERVICE = 17
     NOTIFICATION_DECLARATION = 18
     CHAT_DECLARATION = 19
-    COLLECTIONS = 20
+    ANY_OTHER = 20  # kept as it is, where the operator wants that; collection_code never says it
+    COLLECTIONS = 21
 
 # Bits of stage_post.flags that the record itself decides (indexer/records/post_flags.py has these and the writer's).
 cdef enum PostFlag:

@@ -16,6 +16,7 @@ ctypedef struct Options:
     bint hashes  # every block has the hash that its CID claims
     bint inversion  # paths lead to their records, and undoing the operations gives prevData
     bint without_previous  # let commits pass that lack what inversion needs
+    bint keep_unknown  # records of collections that the index does not know are taken as they are
     uint64_t shard
     uint64_t shards
     int64_t now  # milliseconds

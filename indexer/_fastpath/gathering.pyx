@@ -17,7 +17,7 @@ from indexer._fastpath.arena cimport arena_free, arena_reset
 from indexer._fastpath.car cimport Block, read_car_header
 from indexer._fastpath.cbor cimport is_text, read_bool, read_bytes, read_int, read_key, read_map, read_text
 from indexer._fastpath.cid cimport DAG_CBOR
-from indexer._fastpath.collections cimport BLOCK, POST, UNKNOWN_COLLECTION, collection_code
+from indexer._fastpath.collections cimport ANY_OTHER, BLOCK, POST, UNKNOWN_COLLECTION, collection_code
 from indexer._fastpath.edges cimport parse_edge
 from indexer._fastpath.frame cimport (
     ACTION_CREATE, ACTION_DELETE, ACTION_UPDATE, FRAME_ACCOUNT, FRAME_COMMIT, FRAME_ERROR, FRAME_IDENTITY, FRAME_INFO, FRAME_SYNC,
@@ -253,21 +253,26 @@ cdef int place_row(Gathering *g, Author *author, Row *row) noexcept nogil:
     return OK
 
 
-cdef int gather_op(Gathering *g, const Op *op, const Block *block, Author *author, Frame *frame) noexcept nogil:
+cdef int gather_op(
+    Gathering *g, const Options *options, const Op *op, const Block *block, Author *author, Frame *frame
+) noexcept nogil:
     """The row of one operation, or the note that it was refused. `block` is its record's."""
     cdef Row *row
     cdef Row *larger
     cdef uint32_t room
     cdef Slice detail
     cdef int code
-    cdef int kind = collection_code(op.collection)
+    cdef int code_of_path = collection_code(op.collection)
+    cdef int kind = code_of_path
     detail.p = NULL
     detail.n = 0
     g.ordinal += 1
     if kind == UNKNOWN_COLLECTION:
         if op.collection.p == NULL:
             return refuse(g, BAD_PATH, op.path, detail)
-        return refuse(g, UNKNOWN_KIND, op.path, detail)
+        if not options.keep_unknown:
+            return refuse(g, UNKNOWN_KIND, op.path, detail)
+        kind = ANY_OTHER
     if g.row_count == g.row_room:
         room = g.row_room * 2
         larger = <Row *> realloc(g.rows, room * sizeof(Row))
@@ -293,6 +298,8 @@ cdef int gather_op(Gathering *g, const Op *op, const Block *block, Author *autho
             code = parse_edge(&g.gathered.names, row, &detail)
         elif kind == POST:
             code = parse_post(&g.gathered, row, &detail)
+        elif kind == ANY_OTHER:
+            code = OK
         else:
             code = parse_other(&g.gathered.names, row, &detail)
         if code == OUT_OF_MEMORY:
@@ -301,7 +308,7 @@ cdef int gather_op(Gathering *g, const Op *op, const Block *block, Author *autho
             if code < 0:
                 code = RECORD_CBOR
             return refuse(g, code, op.path, detail)
-    code = intern_key(&g.gathered.names, kind, kind, op.collection, op.rkey, &row.key)
+    code = intern_key(&g.gathered.names, kind, code_of_path, op.collection, op.rkey, &row.key)
     if code == BAD_SYNTAX:
         return refuse(g, BAD_PATH, op.path, detail)
     if code < 0:
@@ -361,7 +368,7 @@ cdef int gather_commit(Gathering *g, const Options *options, Span *s, Frame *fra
         for turn in range(2):
             for i in range(commit.op_count):
                 if (commit.ops[i].action == ACTION_DELETE) == (turn == 0):
-                    code = gather_op(g, &commit.ops[i], proof.records[i], author, frame)
+                    code = gather_op(g, options, &commit.ops[i], proof.records[i], author, frame)
                     if code == BATCH_IS_FULL:
                         # The frame is the next batch's: nothing of it stays here.
                         g.row_count = frame.first_row

@@ -23,6 +23,8 @@ ACTOR_STATUS = 16
 LABELER_SERVICE = 17
 NOTIFICATION_DECLARATION = 18
 CHAT_DECLARATION = 19
+ANY_OTHER = 20
+"""A record of a collection that the index does not know, kept where the operator wants that; under a rare key."""
 
 NSIDS: dict[int, str] = {
     LIKE: "app.bsky.feed.like",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from indexer.records import (
     account_list,
+    any_other,
     chat_declaration,
     generator,
     labeler,
@@ -23,6 +24,7 @@ from indexer.records.kind import RecordKind
 KINDS: dict[int, RecordKind] = {
     module.KIND.code: module.KIND
     for module in (
+        any_other,
         chat_declaration,
         generator,
         labeler,

@@ -16,7 +16,7 @@ import asyncpg
 from indexer._fastpath import cbor
 from indexer.errors import FrameError
 from indexer.records import profile
-from indexer.records.collections import PROFILE
+from indexer.records.collections import ANY_OTHER, PROFILE
 from indexer.records.kind import Place, created_at, milliseconds
 from indexer.records.kinds import KINDS
 from indexer.records.notices import Notice
@@ -73,7 +73,14 @@ async def _apply_segment(
     if not ops:
         return
     decoded = [_decode(op) for op in ops]
-    references = await read_references(connection, [record for record in decoded if record is not None])
+    references = await read_references(
+        connection,
+        [
+            record
+            for op, record in zip(ops, decoded, strict=True)
+            if record is not None and op.kind != ANY_OTHER
+        ],
+    )
     ops_with_records = _accepted(ops, decoded, references, changed)
     if not ops_with_records:
         return

@@ -20,8 +20,9 @@ NOW = 4_000_000_000_000
 class Pipeline:
     """One ingest process without its sockets."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, keep_unknown: bool = False) -> None:
         self.url = url
+        self.keep_unknown = keep_unknown
         self.writer = Writer(url)
         self.accounts = AccountTable()
         self.seq = 0
@@ -38,7 +39,7 @@ class Pipeline:
 
     async def prepare(self, frames: Sequence[bytes]) -> Batch:
         """Decode one batch and give its names ids."""
-        batch = decode(list(frames), now=NOW)
+        batch = decode(list(frames), keep_unknown=self.keep_unknown, now=NOW)
         assert batch.error is None, batch.error
         for actor in await self.interner.actors(batch.unknown(self.accounts)):
             self.accounts.put(actor.did, actor.id, actor.rev, actor.data, actor.state, actor.signing_key)
