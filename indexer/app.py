@@ -16,8 +16,8 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -189,8 +189,8 @@ class Pipeline:
             shards=settings.shard_count,
         )
         broken_connection = -1
-        async with source.receive, send:
-            async for frames, first in gather(source.receive, settings):
+        async with source.receive, send, aclosing(gather(source.receive, settings)) as joined:
+            async for frames, first in joined:
                 if first.connection == broken_connection:
                     continue  # read before the connection was dropped; it comes again from the cursor
                 self._health.waiting()
@@ -362,7 +362,7 @@ class Pipeline:
 
 async def gather(
     receive: trio.MemoryReceiveChannel[FrameBatch], settings: Settings
-) -> AsyncIterator[tuple[list[bytes], FrameBatch]]:
+) -> AsyncGenerator[tuple[list[bytes], FrameBatch], None]:
     """Join lists of frames of one connection until a batch is full (by frames or bytes) or `batch_seconds`
     old.
 
@@ -391,9 +391,9 @@ async def gather(
         yield frames, first
 
 
-async def run_ingest(settings: Settings) -> None:
+async def run_ingest(settings: Settings, check: Callable[[], None] = lambda: None) -> None:
     """Follow the upstreams of the settings until SIGTERM or SIGINT; then make durable what was received and
-    return.
+    return. `check` is called once a second, and ends everything by raising: where an embedded server was given up.
 
     Raises what needs the operator: FutureCursor, UpstreamRefused, SchemaTooNew, and InvariantBroken.
     """
@@ -433,7 +433,7 @@ async def run_ingest(settings: Settings) -> None:
             async with trio.open_nursery() as background:
                 background.start_soon(refresher.run)
                 background.start_soon(recovery.resync.run)
-                background.start_soon(report_health, health, followers, cache, recovery)
+                background.start_soon(report_health, health, followers, cache, recovery, check)
                 background.start_soon(keep_search, settings, thread, pipeline)
                 async with trio.open_nursery() as stages:
                     scopes = [trio.CancelScope() for _ in followers]
@@ -594,12 +594,17 @@ async def end_on_signal(
 
 
 async def report_health(
-    health: Health, followers: list[Follower], cache: CacheWriter | None, recovery: Recovery
+    health: Health,
+    followers: list[Follower],
+    cache: CacheWriter | None,
+    recovery: Recovery,
+    check: Callable[[], None],
 ) -> None:
     """Tell `health` once a second that the loop turns, which upstreams are connected and whether the cache
-    works.
+    works; call `check`.
     """
     while True:
+        check()
         health.beat()
         recovery.report()
         for follower in followers:

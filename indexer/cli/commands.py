@@ -68,10 +68,10 @@ def _ingest(loaded: Loaded, _arguments: argparse.Namespace) -> int:
     from indexer.cli.servers import migrate_schema, owned_servers
     from indexer.ops.garbage import collect_seldom
 
-    with owned_servers(loaded.settings) as (settings, _):
+    with owned_servers(loaded.settings) as (settings, check):
         migrate_schema(settings)
         collect_seldom()
-        trio.run(run_ingest, settings)
+        trio.run(run_ingest, settings, check)
     return 0
 
 
