@@ -28,11 +28,13 @@ import trio
 
 from indexer._fastpath import batch as door
 from indexer._fastpath.accounts import AccountTable
+from indexer._fastpath.events import Drop
 from indexer.cache.client import CacheClient
 from indexer.cache.writer import CacheWriter
 from indexer.config import Settings
 from indexer.errors import FrameError, IdentityError, IdentityNotFound, StoreError
 from indexer.firehose import FirehoseOptions, Follower, FrameBatch, parse_upstream, replay_file
+from indexer.firehose.broken import BrokenFrames
 from indexer.ops import metrics
 from indexer.ops.asyncio_thread import AsyncioThread, asyncio_thread
 from indexer.ops.cpu_time import counting_cpu, thread_of
@@ -185,10 +187,12 @@ class Pipeline:
             hashes=True,
             inversion=self._keys is not None,
             keep_unknown=settings.keep_unknown_collections,
+            without_previous=True,
             shard=settings.shard_index,
             shards=settings.shard_count,
         )
         broken_connection = -1
+        broken_frames = BrokenFrames()
         async with source.receive, send, aclosing(gather(source.receive, settings)) as joined:
             async for frames, first in joined:
                 if first.connection == broken_connection:
@@ -199,10 +203,20 @@ class Pipeline:
                     batch = await in_thread("decode", partial(decode, frames))
                     metrics.BATCH_SECONDS.labels("decode").observe(time.perf_counter() - began)
                     taken, frames = frames[: batch.taken], frames[batch.taken :]
-                    await send.send(Decoded(batch, first.upstream, first.received_at, sum(map(len, taken))))
-                    if batch.error is not None:
+                    item = Decoded(batch, first.upstream, first.received_at, sum(map(len, taken)))
+                    hopeless = batch.error is not None and broken_frames.never_decodes(frames[0])
+                    if hopeless:
+                        log.error(
+                            "frame passed over: it never decodes",
+                            upstream=first.upstream,
+                            error=str(batch.error),
+                        )
+                        item.passed_over = [Drop("broken_frame", None, 0, str(batch.error))]
+                        del frames[0]
+                    await send.send(item)
+                    if batch.error is not None and not hopeless:
                         break
-                if batch.error is not None:
+                if batch.error is not None and not hopeless:
                     broken_connection = first.connection
                     log.warning("broken frame", upstream=first.upstream, error=str(batch.error))
                     source.on_broken(batch.error, first.connection)
@@ -328,7 +342,7 @@ class Pipeline:
     def _count(self, item: Decoded) -> None:
         totals, batch = self.totals, item.batch
         totals.counts.update(batch.counts)
-        for drop in batch.drops:
+        for drop in (*batch.drops, *item.passed_over):
             totals.dropped[drop.reason] += 1
             metrics.DROPPED.labels(drop.reason).inc()
         totals.last_seq = max(totals.last_seq, batch.last_seq)

@@ -50,8 +50,8 @@ class Decoded:
     """A batch on its way through the stages.
 
     `proven`: made of a fetched repository, so that it is neither verified nor gated. `stored`: what the
-    writer takes. `broken`: (DID, actor) of repositories in which it leaves a hole. `after` runs when it is
-    durable.
+    writer takes. `broken`: (DID, actor) of repositories in which it leaves a hole. `passed_over`: frames behind it that
+    never decode; the next commit of their repositories will not connect. `after` runs when it is durable.
     """
 
     batch: door.Batch
@@ -61,18 +61,24 @@ class Decoded:
     proven: bool = False
     stored: StoredBatch | None = None
     broken: Sequence[tuple[str, int]] = ()
+    passed_over: Sequence[Drop] = ()
     after: Callable[[], Awaitable[None]] | None = None
 
 
 class CheckedBatch:
-    """A batch as it may be stored: its #account events confirmed, and repositories marked in which it leaves
-    a hole.
+    """A batch as it may be stored: its #account events confirmed, repositories marked in which it leaves a hole, and
+    the frames passed over behind it counted.
     """
 
     def __init__(
-        self, batch: door.Batch, account_events: list[AccountEvent], holes: Sequence[tuple[str, int]]
+        self,
+        batch: door.Batch,
+        account_events: list[AccountEvent],
+        holes: Sequence[tuple[str, int]],
+        passed_over: Sequence[Drop],
     ) -> None:
         self._batch = batch
+        self.drops = [*batch.drops, *passed_over]
         self.account_events = account_events
         self.repo_states = [
             *batch.repo_states,
@@ -163,7 +169,7 @@ class Recovery:
             events = await self._checker.confirmed(events)
         holes = {drop.actor: drop.did for drop in batch.drops if drop.did is not None and _leaves_hole(drop)}
         item.broken = [(did, actor) for actor, did in holes.items()]
-        item.stored = cast(StoredBatch, CheckedBatch(batch, events, item.broken))
+        item.stored = cast(StoredBatch, CheckedBatch(batch, events, item.broken, item.passed_over))
 
     async def written(self, item: Decoded) -> None:
         """After the batch is durable."""

@@ -15,9 +15,11 @@ import pytest
 import trio
 
 from indexer._fastpath import frame
+from indexer._fastpath.cbor import encode
 from indexer._fastpath.cid import CID
 from indexer.app import Pipeline, Source, open_store, signing_keys
 from indexer.config import Settings
+from indexer.errors import FrameError
 from indexer.firehose import FrameBatch
 from indexer.ops.asyncio_thread import AsyncioThread, asyncio_thread
 from indexer.records.collections import CODES
@@ -45,18 +47,28 @@ class Running:
         thread: AsyncioThread,
         store: IngestStore,
         send: trio.MemorySendChannel[FrameBatch],
+        broken: list[tuple[FrameError, int]],
     ) -> None:
+        self._broken = broken
         self.pipeline = pipeline
         self.thread = thread
         self.store = store
         self._send = send
 
-    async def feed(self, *frames: bytes) -> None:
+    async def feed(self, *frames: bytes, connection: int = 1) -> None:
         """Give frames to the stages, one batch, and wait until it is durable."""
-        await self._send.send(FrameBatch(UPSTREAM, list(frames), time.time(), 1))
+        await self._send.send(FrameBatch(UPSTREAM, list(frames), time.time(), connection))
         body = frame.decode(frames[-1])[1]
         assert body is not None
         await until(lambda: self.pipeline.cursor(UPSTREAM) == body["seq"])
+
+    async def refused(self, *frames: bytes, connection: int) -> str:
+        """Give frames to the stages, one batch, and wait until the connection is to be dropped; return why."""
+        self._broken.clear()
+        await self._send.send(FrameBatch(UPSTREAM, list(frames), time.time(), connection))
+        await until(lambda: bool(self._broken))
+        assert self._broken[0][1] == connection
+        return str(self._broken[0][0])
 
     async def records(self, account: Account) -> dict[str, bytes]:
         known = self.pipeline._accounts.get(account.did)
@@ -118,12 +130,13 @@ async def running(hosted: HostedWorld, url: str) -> AsyncIterator[Running]:
         pipeline = Pipeline(settings, thread, store, keys=signing_keys(resolver))
         recovery = pipeline.recover(resolver, PdsClient(fetcher))
         send, receive = trio.open_memory_channel[FrameBatch](0)
+        broken: list[tuple[FrameError, int]] = []
         async with trio.open_nursery() as background:
             background.start_soon(recovery.resync.run)
             async with trio.open_nursery() as stages:
-                stages.start_soon(pipeline.run, [Source(receive, lambda error, connection: None)])
+                stages.start_soon(pipeline.run, [Source(receive, lambda *told: broken.append(told))])
                 async with send:
-                    yield Running(pipeline, thread, store, send)
+                    yield Running(pipeline, thread, store, send, broken)
             background.cancel_scope.cancel()
 
 
@@ -141,6 +154,42 @@ async def test_a_lost_commit_is_made_up_for_and_the_stream_goes_on(
         await run.feed(alice.create_record(POST, {"text": "next"}).frame)
         assert await run.records(alice) == wanted(alice)
         assert run.pipeline.cursor(UPSTREAM) == hosted.world.clock.seq
+
+
+async def test_a_frame_that_never_decodes_does_not_stop_the_stream(
+    hosted: HostedWorld, postgres_url: str
+) -> None:
+    alice, bob = hosted.account("alice.test"), hosted.account("bob.test")
+    async with running(hosted, postgres_url) as run:
+        await run.feed(*hosted.world.frames)
+        broken = alice.create_record(POST, {"text": "sent broken"}).frame[:-3]
+        other = bob.create_record(POST, {"text": "waits behind it"}).frame
+        for connection in (1, 2):
+            assert "expected more bytes" in await run.refused(broken, other, connection=connection)
+            assert await run.records(bob) != wanted(bob)
+        await run.feed(broken, other, connection=3)
+        assert await run.records(bob) == wanted(bob)
+        assert run.pipeline.totals.dropped["broken_frame"] == 1
+        # what was lost with it, the next commit of the repository shows
+        await run.feed(alice.create_record(POST, {"text": "does not connect"}).frame, connection=3)
+        hosted.publish(alice)
+        await run.settled(alice, bob)
+
+
+async def test_a_commit_without_the_previous_tree_is_taken_for_its_signature(
+    hosted: HostedWorld, postgres_url: str
+) -> None:
+    alice = hosted.account("alice.test")
+    async with running(hosted, postgres_url) as run:
+        await run.feed(*hosted.world.frames)
+        header, body = frame.decode(alice.create_record(POST, {"text": "of an old server"}).frame)
+        assert body is not None
+        del body["prevData"]
+        await run.feed(encode({"op": 1, "t": header}) + encode(body))
+        assert run.pipeline.totals.dropped.total() == 0
+        assert await run.records(alice) == wanted(alice)
+        await run.feed(alice.create_record(POST, {"text": "and the next one connects"}).frame)
+        assert await run.records(alice) == wanted(alice)
 
 
 async def test_commits_during_the_download_are_run_after_it(hosted: HostedWorld, postgres_url: str) -> None:
