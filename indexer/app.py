@@ -211,7 +211,9 @@ class Pipeline:
                             upstream=first.upstream,
                             error=str(batch.error),
                         )
-                        item.passed_over = [Drop("broken_frame", None, 0, str(batch.error))]
+                        item.passed_over = [
+                            Drop("broken_frame", None, 0, str(batch.error), int(first.received_at * 1000))
+                        ]
                         del frames[0]
                     await send.send(item)
                     if batch.error is not None and not hopeless:

@@ -39,6 +39,8 @@ _STATUSES = {
     "throttled": 6,
 }
 DELETED = 2
+WHOLE = "0/1"
+"""The shard of a process that indexes all repositories."""
 
 
 class Writer:
@@ -48,7 +50,7 @@ class Writer:
     word of changed posts and profiles for the search tables (search_index.py).
     """
 
-    def __init__(self, url: str, *, shard: str = "0/1", search: bool = True) -> None:
+    def __init__(self, url: str, *, shard: str = WHOLE, search: bool = True) -> None:
         self._url = url
         self._search = search
         self._shard = shard
@@ -146,6 +148,8 @@ class _Transaction:
     async def run(self, upstream: str, shard: str, seq: int | None, detailed: bool, search: bool) -> Deltas:
         connection, batch = self._connection, self._batch
         await self._stage()
+        if shard != WHOLE:
+            await connection.execute(load("shard_turn"))
         statuses = await self._account_events()
         record_ops = [op for wave in self._waves for op in batch.record_ops(wave)]
         record_ops.sort(key=lambda op: op.n & PLACE)

@@ -11,7 +11,7 @@ import random
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,6 +22,7 @@ import redis
 
 from indexer.cli.bench_processes import playing
 from indexer.ops.embedded import EmbeddedServers, ephemeral_servers
+from indexer.records.post_flags import INVALID_REPLY_ROOT, VIOLATES_THREADGATE
 from indexer.simulation.bulk import simulate_to_file
 from indexer.store.audit import audit
 from indexer.store.migrate import migrate
@@ -56,7 +57,9 @@ def frames() -> Iterator[Path]:
 
 
 @contextmanager
-def ingesting(servers: EmbeddedServers, directory: Path, address: str) -> Iterator[subprocess.Popen[bytes]]:
+def ingesting(
+    servers: EmbeddedServers, directory: Path, address: str, **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
     process = ingest(
         directory,
         servers.postgres_url,
@@ -65,6 +68,7 @@ def ingesting(servers: EmbeddedServers, directory: Path, address: str) -> Iterat
         INDEXER_CACHE_ENABLED="true",
         INDEXER_HANDLE_RESOLVER_URL=address,
         INDEXER_BATCH_EVENTS="150",
+        **settings,
     )
     try:
         yield process
@@ -141,4 +145,45 @@ def test_kill_9_at_random_instants_loses_nothing_and_counts_nothing_twice(
         with ingesting(servers, tmp_path, address) as process:
             reach(servers.postgres_url, EVENTS, process)
         assert asyncio.run(tables(servers.postgres_url)) == untroubled
+        assert asyncio.run(audit(servers.postgres_url)) == []
+
+
+async def lowest_cursor(url: str, shards: int) -> int:
+    """The sequence number up to which every one of so many shards is durable; 0 while one has not begun."""
+    connection = await asyncpg.connect(url)
+    try:
+        row = await connection.fetchrow("SELECT count(*) AS shards, min(seq) AS seq FROM cursor")
+        return row["seq"] if row is not None and row["shards"] == shards else 0
+    finally:
+        await connection.close()
+
+
+def apart_from_order(found: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The tables without what says that a post came before its parent, or its thread's gate: between accounts of two
+    shards there is no order.
+    """
+    posts = [json.loads(row) for row in found["post"]]
+    for post in posts:
+        post["flags"] &= ~(INVALID_REPLY_ROOT | VIOLATES_THREADGATE)
+    return {**found, "post": sorted(map(json.dumps, posts)), "notification": []}
+
+
+def test_two_shards_at_once_make_the_same_tables_as_one_process(
+    frames: Path, untroubled: dict[str, list[str]], tmp_path: Path
+) -> None:
+    with ephemeral_servers() as servers, playing(frames, None) as (_, address), ExitStack() as stack:
+        asyncio.run(migrate(servers.postgres_url))
+        processes = []
+        for shard in ("0/2", "1/2"):
+            directory = tmp_path / shard[0]
+            directory.mkdir()
+            processes.append(stack.enter_context(ingesting(servers, directory, address, INDEXER_SHARD=shard)))
+        began = time.monotonic()
+        while asyncio.run(lowest_cursor(servers.postgres_url, 2)) < EVENTS:
+            assert [process.poll() for process in processes] == [None, None]
+            assert time.monotonic() - began < 60
+            time.sleep(0.1)
+        found = asyncio.run(tables(servers.postgres_url))
+        assert apart_from_order(found) == apart_from_order(untroubled)
+        assert set(untroubled["notification"]) <= set(found["notification"])
         assert asyncio.run(audit(servers.postgres_url)) == []

@@ -1,0 +1,98 @@
+"""A database that stands still: the stages take a few batches more and then nothing, and catch up when it moves again.
+
+That nobody who takes frames stops the socket's reads, tests/firehose says (test_back_pressure_reaches_the_sender).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import asyncpg
+import pytest
+import trio
+
+from indexer.app import Pipeline, Source, open_store
+from indexer.config import Settings
+from indexer.firehose import FrameBatch
+from indexer.ops.asyncio_thread import asyncio_thread
+from indexer.simulation.account import World
+
+pytestmark = pytest.mark.anyio
+
+UPSTREAM = "ws://test"
+BATCHES, EACH = 60, 40
+MOST_UNDER_WAY = 8
+"""Batches between the source and the database: in the channels, and one in each stage."""
+
+
+async def sessions(url: str) -> list[int]:
+    """The process ids of the ingest's sessions."""
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'indexer ingest' "
+            "AND datname = current_database()"
+        )
+        return [row["pid"] for row in rows]
+    finally:
+        await connection.close()
+
+
+async def rows(url: str) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        return int(await connection.fetchval("SELECT count(*) FROM post"))
+    finally:
+        await connection.close()
+
+
+def call(pids: list[int], number: int) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except (PermissionError, ProcessLookupError) as error:
+            pytest.skip(f"the database's processes are not ours to stop: {error}")
+
+
+async def test_a_database_that_stands_still_is_waited_for(postgres_url: str) -> None:
+    world = World(seed=1)
+    author = world.account("alice.test")
+    for number in range(BATCHES * EACH):
+        author.create_record("app.bsky.feed.post", {"text": f"post {number}"})
+    frames = world.frames
+    settings = Settings(postgres_url=postgres_url, batch_seconds=0.001, batch_events=EACH)
+    taken = 0
+
+    async def produce(send: trio.MemorySendChannel[FrameBatch]) -> None:
+        nonlocal taken
+        async with send:
+            for start in range(0, len(frames), EACH):
+                await send.send(FrameBatch(UPSTREAM, frames[start : start + EACH], time.time(), 1))
+                taken += 1
+
+    async with asyncio_thread() as thread, open_store(thread, settings) as store:
+        pipeline = Pipeline(settings, thread, store)
+        send, receive = trio.open_memory_channel[FrameBatch](0)
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(pipeline.run, [Source(receive, lambda error, connection: None)])
+                nursery.start_soon(produce, send)
+                while pipeline.cursor(UPSTREAM) is None:  # noqa: ASYNC110 - another task's counter
+                    await trio.sleep(0.005)
+                pids = await thread.call(sessions, postgres_url)
+                assert pids
+                try:
+                    call(pids, signal.SIGSTOP)
+                    await trio.sleep(0.3)  # what was under way comes to rest
+                    durable, before = pipeline.cursor(UPSTREAM), taken
+                    await trio.sleep(1.5)
+                    assert (pipeline.cursor(UPSTREAM), taken) == (durable, before)
+                    assert durable is not None
+                    assert taken - durable // EACH <= MOST_UNDER_WAY
+                    assert taken < BATCHES
+                finally:
+                    call(pids, signal.SIGCONT)
+        assert pipeline.totals.counts["frames"] == len(frames)
+        assert await thread.call(rows, postgres_url) == BATCHES * EACH
