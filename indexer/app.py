@@ -35,12 +35,14 @@ from indexer.config import Settings
 from indexer.errors import FrameError, IdentityError, IdentityNotFound, StoreError
 from indexer.firehose import FirehoseOptions, Follower, FrameBatch, parse_upstream, replay_file
 from indexer.firehose.broken import BrokenFrames
+from indexer.label_streams import LabelStream
 from indexer.ops import metrics
 from indexer.ops.asyncio_thread import AsyncioThread, asyncio_thread
 from indexer.ops.cpu_time import counting_cpu, thread_of
 from indexer.ops.health import Health, serving
 from indexer.recovery import Decoded, Recovery
 from indexer.store.ingest import IngestStore
+from indexer.store.labels import LabelStore
 from indexer.store.search_index import SearchIndex
 from indexer.sync.fetch import Fetcher
 from indexer.sync.identity import IdentityResolver, IdentitySettings
@@ -451,6 +453,8 @@ async def run_ingest(settings: Settings, check: Callable[[], None] = lambda: Non
                 background.start_soon(recovery.resync.run)
                 background.start_soon(report_health, health, followers, cache, recovery, check)
                 background.start_soon(keep_search, settings, thread, pipeline)
+                for labeler in dict.fromkeys((*settings.labelers, *settings.followed_labelers)):
+                    background.start_soon(label_stream(labeler, settings, resolver, thread).run)
                 async with trio.open_nursery() as stages:
                     scopes = [trio.CancelScope() for _ in followers]
                     await background.start(end_on_signal, scopes, stages.cancel_scope)
@@ -560,6 +564,15 @@ async def save_identity(store: IngestStore, cache: CacheWriter | None, finding: 
 async def in_thread(stage: str, function: Callable[[], Result]) -> Result:
     """Run a stage's work beside the event loop and count its CPU time."""
     return await trio.to_thread.run_sync(counting_cpu, stage, function)
+
+
+def label_stream(
+    did: str, settings: Settings, resolver: IdentityResolver, thread: AsyncioThread
+) -> LabelStream:
+    """The stream of one labeler, which may be silent for days."""
+    assert settings.postgres_url is not None
+    options = FirehoseOptions(fast_path=settings.fast_websocket, data_timeout=0)
+    return LabelStream(did, resolver, thread, LabelStore(settings.postgres_url), options)
 
 
 async def keep_search(settings: Settings, thread: AsyncioThread, pipeline: Pipeline) -> None:

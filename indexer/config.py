@@ -175,6 +175,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[float, Meta(gt=0, le=60)],
         Option("ingest", "a batch is written after this time at the latest", "s"),
     ] = 0.1
+    followed_labelers: Annotated[
+        tuple[str, ...],
+        Option(
+            "ingest",
+            "labelers whose labels are kept for those who ask for them, besides those in labelers",
+            expected="a list of DIDs",
+            check=_all(_is_did),
+        ),
+    ] = ()
     search_enabled: Annotated[
         bool,
         Option(

@@ -60,6 +60,9 @@ REPOSITORIES = Gauge(
     "indexer_repositories", "Repositories that are not in step with the stream, by state", ["state"]
 )
 
+# --- labels ---
+LABELS = Counter("indexer_labels", "Labels of followed labelers, kept or refused", ["outcome"])
+
 # --- store ---
 STORE_RETRIES = Counter(
     "indexer_store_retries", "Transactions that were tried again because Postgres was away"
