@@ -33,13 +33,15 @@ from indexer.cli.bench_processes import (
 from indexer.errors import FileFormatError, StoreError
 from indexer.ops.embedded import ephemeral_servers
 from indexer.ops.progress import progress
-from indexer.simulation.bulk import simulate_to_file
+from indexer.simulation.bulk import documents_path, simulate_to_file
 from indexer.simulation.files import read_sequence_numbers
 from indexer.store.pool import READER_SETTINGS, connect
 from indexer.store.sql import load
 
 MILLION = 1_000_000
 POLL_SECONDS = 0.025
+UNPACKED_BYTES = 1 << 30
+"""Compressed files up to this size are played decompressed."""
 
 Metrics = dict[str, list[tuple[dict[str, str], float]]]
 """Sample name -> (labels, value) of each."""
@@ -98,10 +100,12 @@ def run(plan: Plan) -> dict[str, Any]:
             path = Path(directory) / "simulated.frames.zst"
             with progress("simulating", plan.events, "events", quiet=plan.quiet) as advance:
                 simulate_to_file(path, plan.events, plan.accounts, seed=1, progress=advance)
-        sequences = _sequence_numbers(path)
+        beside = documents_path(path)
+        documents = plan.documents or (beside if beside.is_file() else None)
+        sequences, path = _read_through(path, Path(directory))
         with (
             ephemeral_servers() as servers,
-            playing(path, plan.rate, documents=plan.documents) as (relay, address),
+            playing(path, plan.rate, documents=documents) as (relay, address),
         ):
             port = str(free_port())
             environment = own_environment(
@@ -124,14 +128,22 @@ def run(plan: Plan) -> dict[str, Any]:
                 ingest.wait(60)
 
 
-def _sequence_numbers(path: Path) -> array[int]:
+def _read_through(path: Path, directory: Path) -> tuple[array[int], Path]:
+    """The frames' sequence numbers, and the file to play: decompressed if it is not too large, so that the relay, which
+    shares the cores with what is measured, has nothing to do but to send.
+    """
     try:
-        sequences = read_sequence_numbers(path)
+        if path.suffix != ".zst" or path.stat().st_size > UNPACKED_BYTES:
+            sequences = read_sequence_numbers(path)
+        else:
+            with (directory / "unpacked.frames").open("wb") as copy:
+                sequences = read_sequence_numbers(path, copy)
+            path = directory / "unpacked.frames"
     except ValueError as error:
         raise FileFormatError(str(error)) from None
     if not sequences:
         raise FileFormatError(f"{path}: expected frames with sequence numbers, found none")
-    return sequences
+    return sequences, path
 
 
 # --- measuring -------------------------------------------------------------------------------------------------------

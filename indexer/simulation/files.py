@@ -135,13 +135,20 @@ def sequence_of(frame: bytes) -> int:
     return numbers[0]
 
 
-def read_sequence_numbers(path: Path) -> array[int]:
-    """The sequence numbers of all frames of a file, in order. Raises ValueError as FrameBytes.more does."""
+def read_sequence_numbers(path: Path, copy: BinaryIO | None = None) -> array[int]:
+    """The sequence numbers of all frames of a file, in order; its bytes, decompressed, are written to `copy`.
+
+    Raises ValueError as FrameBytes.more does.
+    """
     numbers = array("q")
     with FrameBytes(path) as file:
         while file.more():
-            found, file.start = sequence_numbers(file.data, file.start, file.end)
+            begin = file.start
+            found, file.start = sequence_numbers(file.data, begin, file.end)
             numbers.frombytes(found)
+            if copy is not None:
+                with memoryview(file.data) as view:
+                    copy.write(view[begin : file.start])
     return numbers
 
 

@@ -21,6 +21,7 @@ PROMISED = {
         "car_vs_sha256",
         "json_vs_libipld",
     },
+    "ingest": {"stages_vs_decode"},
     "websocket": {"ws_vs_trio_websocket", "wss_vs_trio_websocket"},
 }
 
