@@ -319,6 +319,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Port, Option("operations", "port of the ingest process' metrics and health; 0 is any free one")
     ] = 3001
 
+    api_metrics_port: Annotated[
+        Annotated[int, Meta(ge=1, le=65535)] | None,
+        Option(
+            "operations",
+            "port at metrics_host of the metrics of all API processes together; unset serves none",
+            expected="a port",
+        ),
+    ] = None
+
     @property
     def shard_index(self) -> int:
         """The i of `shard` i/n."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from granian.server import Server as Granian
 
 from indexer.api.application import Application, Request
 from indexer.api.auth import Authenticator, audiences_of
+from indexer.api.metrics import counting, worker_requests
 from indexer.api.services import open_services
 from indexer.config import Settings
 from indexer.sync.account_keys import AccountKeys
@@ -32,6 +34,7 @@ class Worker:
         self._stack = AsyncExitStack()
         self._application: Application | None = None
         self._opening: asyncio.Task[Application] | None = None
+        self._requests = worker_requests()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._opening = loop.create_task(self._open())
@@ -52,9 +55,12 @@ class Worker:
         if scope.method not in ("GET", "HEAD", "OPTIONS"):
             body = await protocol()
         headers = dict(scope.headers.items())
+        began = time.perf_counter()
         response = await application.answer(
             Request(scope.method, scope.path, scope.query_string, headers, body)
         )
+        if self._requests is not None:
+            self._requests.observe(scope.path, response.status, time.perf_counter() - began)
         protocol.response_bytes(
             response.status, list(response.headers.items()), b"" if scope.method == "HEAD" else response.body
         )
@@ -85,7 +91,8 @@ def run_api(settings: Settings) -> None:
         respawn_failed_workers=True,
         backpressure=512,
     )
-    server.serve(target_loader=partial(load_worker, settings), wrap_loader=False)
+    with counting(settings):
+        server.serve(target_loader=partial(load_worker, settings), wrap_loader=False)
 
 
 def load_worker(settings: Settings, *_: Any) -> Any:

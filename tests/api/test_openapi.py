@@ -10,6 +10,7 @@ import copy
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -79,6 +80,7 @@ class Running:
     """A running API, and accounts whose keys we have."""
 
     url: str
+    metrics_url: str
     session: requests.Session
     keys: dict[str, PrivateKey]
 
@@ -135,11 +137,12 @@ async def _known(
 def running(postgres_url: str, redis_url: str, ingested: dict[str, str]) -> Iterator[Running]:
     keys, values = asyncio.run(_known(postgres_url, ingested))
     _VALUES.update({name: odd + values.get(name, []) for name, odd in _ODD.items()})
-    port = free_port("127.0.0.1")
+    port, metrics_port = free_port("127.0.0.1"), free_port("127.0.0.1")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("INDEXER_")}
     environment |= {
         "INDEXER_POSTGRES_URL": postgres_url, "INDEXER_REDIS_URL": redis_url, "INDEXER_API_PORT": str(port),
-        "INDEXER_API_WORKERS": "1", "INDEXER_SERVICE_DID": SERVICE, "INDEXER_ADMIN_PASSWORD": _PASSWORD,
+        "INDEXER_API_WORKERS": "2", "INDEXER_API_METRICS_PORT": str(metrics_port),
+        "INDEXER_SERVICE_DID": SERVICE, "INDEXER_ADMIN_PASSWORD": _PASSWORD,
     }  # fmt: skip
     command = [sys.executable, "-m", "indexer", "api"]
     url = f"http://127.0.0.1:{port}"
@@ -152,7 +155,7 @@ def running(postgres_url: str, redis_url: str, ingested: dict[str, str]) -> Iter
                         break
                 except requests.ConnectionError:
                     time.sleep(0.1)
-            yield Running(url, session, keys)
+            yield Running(url, f"http://127.0.0.1:{metrics_port}/metrics", session, keys)
         finally:
             server.terminate()
             assert server.wait(30) == 0
@@ -214,6 +217,14 @@ def test_nothing_that_is_asked_breaks_the_running_api(running: Running) -> None:
         _ask(running, operation, nsid, answers, problems)
     assert not problems, "\n\n".join(f"{nsid}: {problem}" for nsid, problem in problems.items())
     assert answers[200] > 150
+    counted: dict[str, int] = {}
+    for method, status, count in re.findall(
+        r'indexer_api_requests_total{method="([^"]+)",status="(\d+)"} (\d+)',
+        running.session.get(running.metrics_url).text,
+    ):
+        if method != "other":
+            counted[status] = counted.get(status, 0) + int(count)
+    assert counted == {str(status): count for status, count in answers.items()}, "of both workers together"
     assert answers[400] > 50
 
 
