@@ -41,6 +41,11 @@ class Call(Generic[P]):
         assert self.asker.viewer is not None
         return self.asker.viewer
 
+    @property
+    def may_be_kept(self) -> bool:
+        """Whether what is kept from earlier requests may answer this one."""
+        return self.services.hydrator.book.of(self.asker.viewer, self.asker.version) is not None
+
     async def account(self) -> int:
         """The asking account's id, given out now if it has never been seen: for methods that store private state."""
         assert self.asker.did is not None

@@ -14,6 +14,7 @@ from indexer.cache.home import HomeTimelines
 from indexer.cache.reader import CacheReader
 from indexer.config import Settings
 from indexer.errors import CacheError, ConfigError
+from indexer.hydration.feeds import KeptFeeds
 from indexer.hydration.hydrator import Hydrator
 from indexer.hydration.links import Links
 from indexer.hydration.rows import RowBook
@@ -104,7 +105,7 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
             keys=keys,
             hydrator=hydrator,
             feeds=feeds,
-            home=HomeTimelines(feeds, reader),
+            home=HomeTimelines(feeds, reader, KeptFeeds(feeds, book).existing),
             edges=edges,
             threads=Threads(database),
             notices=Notices(database, keys, edges),

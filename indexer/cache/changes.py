@@ -19,32 +19,40 @@ from indexer.records.collections import (
     BLOCK,
     FOLLOW,
     LIST,
-    LIST_BLOCK,
     LIST_ITEM,
     POST,
     POSTGATE,
+    REPOST,
     THREADGATE,
 )
-from indexer.store.deltas import Deltas
+from indexer.store.deltas import Deltas, PostCount
 
 log = structlog.get_logger("indexer.cache")
 
 MOST_SUBJECTS = 20_000
 """A commit that changed more (while catching up) is told as `everything`."""
 
-_IN_LISTS = (LIST, LIST_ITEM, LIST_BLOCK)
+_IN_LISTS = (LIST, LIST_ITEM)
 
 
 class Changes(msgspec.Struct, array_like=True, frozen=True):
-    """Subjects whose rows hold no longer: posts by (record key, account), accounts by id, pairs of accounts (smaller id
-    first) whose relation changed; `lists`: relations through moderation lists.
+    """What holds no longer, and counts as they are now.
+
+    posts: by (record key, account). accounts: by id, with their records. pairs: accounts (smaller id first) who follow
+    or block each other now or no longer. list_owners: accounts whose moderation lists changed. reposts: by (record key,
+    account). notified: accounts that something was done to. counts: (record key, account, likes, reposts, replies,
+    quotes). actor_counts: accounts whose counts changed.
     """
 
     everything: bool = False
     posts: list[tuple[int, int]] = []
     accounts: list[int] = []
     pairs: list[tuple[int, int]] = []
-    lists: bool = False
+    list_owners: list[int] = []
+    reposts: list[tuple[int, int]] = []
+    notified: list[int] = []
+    counts: list[PostCount] = []
+    actor_counts: list[int] = []
 
 
 EVERYTHING = Changes(everything=True)
@@ -57,24 +65,40 @@ def changes_of(deltas: Deltas) -> Changes:
     """What one commit changed."""
     if not deltas.complete or deltas.purged:
         return EVERYTHING
-    posts = {(count.key, count.actor) for count in deltas.post_counts}
-    accounts = {*deltas.profiles, *deltas.accounts}
+    posts: set[tuple[int, int]] = set()
+    reposts: set[tuple[int, int]] = set()
     pairs: set[tuple[int, int]] = set()
+    accounts = {*deltas.profiles, *deltas.accounts}
+    notified = set(deltas.notified)
     for change in deltas.changes:
         if change.kind == POST:
             posts.add((change.key, change.actor))
+        elif change.kind == REPOST:
+            reposts.add((change.key, change.actor))
         elif change.kind in (FOLLOW, BLOCK) and change.subject_actor is not None:
             low, high = sorted((change.actor, change.subject_actor))
             pairs.add((low, high))
-    lists = False
+            notified.add(change.subject_actor)
+    list_owners: set[int] = set()
     for kind, key, actor in deltas.records:
         accounts.add(actor)
-        lists = lists or kind in _IN_LISTS
+        if kind in _IN_LISTS:
+            list_owners.add(actor)
         if kind in (THREADGATE, POSTGATE):
             posts.add((key, actor))
-    if len(posts) + len(accounts) + len(pairs) > MOST_SUBJECTS:
+    rows = len(posts) + len(accounts) + len(pairs) + len(reposts) + len(notified)
+    if rows + len(deltas.post_counts) + len(deltas.actor_counts) > MOST_SUBJECTS:
         return EVERYTHING
-    return Changes(False, list(posts), list(accounts), list(pairs), lists)
+    return Changes(
+        posts=list(posts),
+        accounts=list(accounts),
+        pairs=list(pairs),
+        list_owners=list(list_owners),
+        reposts=list(reposts),
+        notified=list(notified),
+        counts=list(deltas.post_counts),
+        actor_counts=[count.actor for count in deltas.actor_counts],
+    )
 
 
 async def tell(client: CacheClient, changes: Changes) -> int:

@@ -7,8 +7,10 @@ says, so that nothing is shown that was deleted.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 
 from indexer.cache.reader import CachedPage, CacheReader
+from indexer.store.home import HomeItem
 from indexer.store.reads.cursors import Cursor, newest_first
 from indexer.store.reads.feeds import FeedItem, Feeds, home_page
 
@@ -17,23 +19,32 @@ _SLACK = 8
 
 _MOST_READS = 4
 
+Existing = Callable[[Sequence[HomeItem]], Awaitable[list[FeedItem]]]
+
 
 class HomeTimelines:
     """Home timelines of one API worker. `reader`: None where caches are turned off."""
 
-    def __init__(self, feeds: Feeds, reader: CacheReader | None) -> None:
+    def __init__(self, feeds: Feeds, reader: CacheReader | None, existing: Existing) -> None:
+        """`existing`: the feed items with these keys, in any order, without those that do not exist."""
         self._feeds = feeds
         self._reader = reader
+        self._existing_items = existing
         self.lookups: Counter[str] = Counter()
 
-    async def page(self, viewer: int, cursor: Cursor | None, limit: int) -> tuple[list[FeedItem], str | None]:
-        """A page of the viewer's home timeline and the cursor after it. Raises StoreError."""
-        cached = await self._cached(viewer, cursor, limit)
-        self.lookups["miss" if cached is None else "hit"] += 1
-        if cached is None:
+    async def page(
+        self, viewer: int, cursor: Cursor | None, limit: int, *, cached: bool = True
+    ) -> tuple[list[FeedItem], str | None]:
+        """A page of the viewer's home timeline and the cursor after it. Raises StoreError.
+
+        `cached` is False where the viewer has just done something that may not have come to the cache yet.
+        """
+        found = await self._cached(viewer, cursor, limit) if cached else None
+        self.lookups["miss" if found is None else "hit"] += 1
+        if found is None:
             return await self._feeds.timeline(viewer, cursor, limit)
-        others = [item for item in cached if item.originator != viewer]
-        own = [item for item in cached if item.originator == viewer]
+        others = [item for item in found if item.originator != viewer]
+        own = [item for item in found if item.originator == viewer]
         return home_page(others, own, limit)
 
     async def _cached(self, viewer: int, cursor: Cursor | None, limit: int) -> list[FeedItem] | None:
@@ -58,7 +69,5 @@ class HomeTimelines:
         whole = page.items
         if page.floor is None:
             whole = [item for item in whole if item.sort_at > page.items[-1].sort_at]
-        posts = [(item.key, item.actor) for item in whole if not item.is_repost]
-        reposts = [(item.key, item.actor) for item in whole if item.is_repost]
-        found = await self._feeds.existing(posts, reposts)
+        found = await self._existing_items(whole)
         return newest_first(item for item in found if cursor is None or (item.sort_at, item.place) < cursor)

@@ -13,15 +13,26 @@ from typing import Any
 
 from indexer.hydration.fragments import Fragments
 from indexer.hydration.links import Links
-from indexer.hydration.rows import ABSENT, LISTS, RowBook, ViewerRows, actor_subjects, pair_subject
+from indexer.hydration.rows import (
+    ABSENT,
+    RowBook,
+    ViewerRows,
+    actor_counts_subject,
+    counts_subject,
+    pair_subjects,
+    relation_subjects,
+)
 from indexer.hydration.state import (
     Actor,
     Asker,
     Label,
     ListState,
+    PairBlocks,
     Post,
+    PostMarks,
     ProfileDetail,
     Record,
+    Relation,
     State,
     Stored,
     Verification,
@@ -98,25 +109,103 @@ class Hydrator:
         await self._around_posts(state, set(actors), parents)
         return state
 
+    async def rows_of_posts(self, asker: Asker, keys: Iterable[Key]) -> dict[Key, Post]:
+        """The posts alone, with nothing that is shown beside them."""
+        state = self.state(asker)
+        await self._read_posts(state, set(keys), parents=False)
+        return state.posts
+
     async def _read_posts(self, state: State, wanted: set[Key], parents: bool) -> None:
-        kept = self.book.of(state.viewer, state.asker.version)
+        kept = self.kept(state)
         missing = wanted if kept is None else _add_kept(state, kept, wanted, parents)
         if not missing:
             return
         token = self.book.messages
         ordered = list(missing)
         rows = await self.database.rows(
-            "posts", [key for key, _ in ordered], [actor for _, actor in ordered], state.viewer, parents
+            "posts", [key for key, _ in ordered], [actor for _, actor in ordered], parents
         )
         for row in rows:
             post = Post(*row)
             state.posts[post.key] = post
             if kept is not None:
-                kept.posts.put(post.key, post, token, (post.key,))
+                subjects = (post.key, counts_subject(post.key))
+                kept.book.posts.put(post.key, post, token, subjects, len(post.record_bytes))
         if kept is not None:
             # what was asked for and did not come is not there
             for key in _add_kept(state, kept, wanted, parents):
-                kept.posts.put(key, None, token, (key,))
+                kept.book.posts.put(key, None, token, (key,))
+
+    def kept(self, state: State) -> ViewerRows | None:
+        """What is kept for the asker; None where nothing kept may be used."""
+        return self.book.of(state.viewer, state.asker.version)
+
+    async def read_marks(self, state: State, keys: Iterable[Key]) -> None:
+        """Add what the viewer has put on these posts; posts that were not read are left out."""
+        viewer = state.viewer
+        if viewer is None:
+            return
+        kept = self.kept(state)
+        wanted: list[Post] = []
+        for key in keys:
+            row = ABSENT if kept is None else kept.marks.get(key)
+            if row is ABSENT:
+                post = state.posts.get(key) or (None if kept is None else kept.book.posts.get(key))
+                if isinstance(post, Post):
+                    wanted.append(post)
+            elif row is not None:
+                state.marks[key] = row
+        if not wanted:
+            return
+        token = self.book.messages
+        roots = [post.root for post in wanted]
+        rows = await self.database.rows(
+            "post_marks",
+            [post.rkey for post in wanted],
+            [post.actor for post in wanted],
+            [key for key, _ in roots],
+            [actor for _, actor in roots],
+            viewer,
+        )
+        await self.keys.learn_rare(
+            key for row in rows for key in (row["like"], row["repost"]) if key is not None
+        )
+        found = {(row["rkey"], row["actor"]): PostMarks(*row) for row in rows}
+        state.marks.update(found)
+        if kept is not None:
+            for post in wanted:
+                kept.marks.put(post.key, found.get(post.key), token, (post.key,))
+
+    async def read_relations(self, state: State, actors: Iterable[int]) -> None:
+        """Add how the viewer and these accounts stand to one another."""
+        viewer = state.viewer
+        if viewer is None:
+            return
+        wanted = [actor for actor in actors if actor != viewer and actor not in state.relations]
+        kept = self.kept(state)
+        if kept is not None:
+            missing = []
+            for actor in wanted:
+                row = kept.relations.get(actor)
+                if row is None or row is ABSENT:
+                    missing.append(actor)
+                else:
+                    state.relations[actor] = row
+            wanted = missing
+        if not wanted:
+            return
+        token = self.book.messages
+        negative: set[int] = set()
+        for found in await self.database.rows("relations", wanted, viewer):
+            relation = Relation(*found)
+            state.relations[relation.actor] = relation
+            for key in (relation.blocking, relation.blocked_by, relation.following, relation.followed_by):
+                if key is not None and key < 0:
+                    negative.add(key)
+            if kept is not None:
+                subjects = relation_subjects(viewer, relation.actor, relation.list_owners)
+                kept.relations.put(relation.actor, relation, token, subjects)
+        await self.keys.learn_rare(negative)
 
     async def thread(self, asker: Asker, keys: Iterable[Key], *, anchor: Key | None = None) -> State:
         """State for showing posts in a thread: with which of them the thread's author likes.
@@ -205,9 +294,8 @@ class Hydrator:
                     embedded.add(uri)
             if post.threadgate is not None and b"#listRule" in post.threadgate:
                 embedded.update(gate_lists(post.threadgate_record.value()))
-            for key in (post.rkey, post.viewer_like, post.viewer_repost):
-                if key is not None and key < 0:
-                    negative.add(key)
+            if post.rkey < 0:
+                negative.add(post.rkey)
         uris = await self.keys.keys_of_uris(embedded)
         state.uris.update(uris)
         records = {key for key in uris.values() if key[0] in _EMBEDDED}
@@ -222,6 +310,7 @@ class Hydrator:
             self._read_actors(state, actors),
             self._read_pairs(state, pairs),
             self._read_records(state, records),
+            self.read_marks(state, list(state.posts)),
             self.keys.learn_rare(negative),
         )
         await self._read_revealed(state)
@@ -258,25 +347,10 @@ class Hydrator:
         """State for profileViewDetailed: counts, known followers and subscriptions besides."""
         state = self.state(asker)
         wanted = list(dict.fromkeys(actors))
-        details = await self.database.rows("profile_details", wanted, asker.viewer)
+        await self._read_details(state, wanted)
         others = set(wanted)
         pairs: set[tuple[int, int]] = set()
-        for row in details:
-            detail = ProfileDetail(
-                row["actor"],
-                row["followers"],
-                row["follows"],
-                row["posts"],
-                row["lists"],
-                row["feeds"],
-                row["starter_packs"],
-                row["known_followers_count"] or 0,
-                row["known_followers"] or [],
-                (row["subscribed_posts"], row["subscribed_replies"])
-                if row["subscribed_posts"] is not None
-                else None,
-            )
-            state.details[detail.actor] = detail
+        for detail in state.details.values():
             others.update(detail.known_followers)
             pairs.update(
                 (min(detail.actor, known), max(detail.actor, known)) for known in detail.known_followers
@@ -295,27 +369,47 @@ class Hydrator:
         await self._read_labels(state, [])
         return state
 
-    async def _read_actors(self, state: State, actors: set[int]) -> None:
-        wanted = [actor for actor in actors if actor not in state.actors]
+    async def _read_details(self, state: State, wanted: list[int]) -> None:
+        kept = self.kept(state)
+        if kept is not None:
+            missing = []
+            for actor in wanted:
+                found = kept.details.get(actor)
+                if found is None or found is ABSENT:
+                    missing.append(actor)
+                else:
+                    state.details[actor] = found
+            wanted = missing
         if not wanted:
             return
-        added = wanted
-        kept = self.book.of(state.viewer, state.asker.version)
+        token = self.book.messages
+        for row in await self.database.rows("profile_details", wanted, state.viewer):
+            detail = ProfileDetail(*row)
+            state.details[detail.actor] = detail
+            if kept is not None:
+                subjects = (detail.actor, actor_counts_subject(detail.actor))
+                kept.details.put(detail.actor, detail, token, subjects)
+
+    async def _read_actors(self, state: State, actors: set[int]) -> None:
+        """Accounts, and how the viewer stands to them."""
+        added = [actor for actor in actors if actor not in state.actors]
+        if added:
+            await asyncio.gather(self._read_accounts(state, added), self.read_relations(state, added))
+
+    async def _read_accounts(self, state: State, added: list[int]) -> None:
+        wanted = added
+        kept = self.kept(state)
         if kept is not None:
             wanted = _add_kept_actors(state, kept, wanted)
-        negative: set[int] = set()
         if wanted:
             token = self.book.messages
-            for row in await self.database.rows("actors", wanted, state.viewer):
+            for row in await self.database.rows("actors", wanted):
                 actor = Actor(*row)
                 state.actors[actor.id] = actor
                 self.keys.remember(actor.did, actor.id)
-                for key in (actor.blocking, actor.blocked_by, actor.following, actor.followed_by):
-                    if key is not None and key < 0:
-                        negative.add(key)
                 if kept is not None:
-                    kept.actors.put(actor.id, actor, token, actor_subjects(state.viewer, actor.id))
-        await self.keys.learn_rare(negative)
+                    size = len(actor.profile_record or b"")
+                    kept.book.actors.put(actor.id, actor, token, (actor.id,), size)
         if self._trusted_dids:
             await self._read_verifications(state, added)
 
@@ -339,10 +433,10 @@ class Hydrator:
         wanted = [pair for pair in pairs if pair not in state.pair_blocks]
         if not wanted:
             return
-        kept = self.book.of(state.viewer, state.asker.version)
+        kept = self.kept(state)
         if kept is not None:
             for pair in wanted:
-                found = kept.pairs.get(pair)
+                found = kept.book.pairs.get(pair)
                 if found is not None and found is not ABSENT:
                     state.pair_blocks[pair] = found
             wanted = [pair for pair in wanted if pair not in state.pair_blocks]
@@ -353,10 +447,11 @@ class Hydrator:
             "blocks_between", [one for one, _ in wanted], [other for _, other in wanted]
         )
         for row in rows:
-            pair = (row["a"], row["b"])
-            state.pair_blocks[pair] = (row["direct"], row["lists"])
+            blocks = PairBlocks(*row)
+            pair = (blocks.one, blocks.other)
+            state.pair_blocks[pair] = blocks
             if kept is not None:
-                kept.pairs.put(pair, state.pair_blocks[pair], token, (pair_subject(*pair), LISTS))
+                kept.book.pairs.put(pair, blocks, token, pair_subjects(pair, blocks.list_owners))
 
     # --- records of other kinds --------------------------------------------------------------------------------------
 
@@ -441,11 +536,11 @@ class Hydrator:
     async def _read_revealed(self, state: State) -> None:
         """Lists through which relations and blocks hold, and the accounts that verified others."""
         lists: set[RecordKey] = set()
-        for actor in state.actors.values():
-            for flat in (actor.muted_by_lists, actor.blocking_by_lists, actor.blocked_by_lists):
+        for relation in state.relations.values():
+            for flat in (relation.muted_by_lists, relation.blocking_by_lists, relation.blocked_by_lists):
                 lists.update((LIST, *key) for key in list_keys(flat))
-        for _, flat in state.pair_blocks.values():
-            lists.update((LIST, *key) for key in list_keys(flat))
+        for blocks in state.pair_blocks.values():
+            lists.update((LIST, *key) for key in list_keys(blocks.lists))
         actors = {actor for _, _, actor in lists}
         for verifications in state.verifications.values():
             actors.update(verification.issuer for verification in verifications)
@@ -520,7 +615,7 @@ def _add_kept(state: State, kept: ViewerRows, wanted: set[Key], parents: bool) -
                 continue
             post = state.posts.get(key)
             if post is None:
-                row = kept.posts.get(key)
+                row = kept.book.posts.get(key)
                 if row is ABSENT:
                     missing.add(key)
                     continue
@@ -544,7 +639,7 @@ def _add_kept_actors(state: State, kept: ViewerRows, wanted: list[int]) -> list[
     """Add the kept rows of accounts; the ids that have to be read."""
     missing = []
     for actor in wanted:
-        row = kept.actors.get(actor)
+        row = kept.book.actors.get(actor)
         if row is ABSENT:
             missing.append(actor)
         elif row is not None:

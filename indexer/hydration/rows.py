@@ -1,8 +1,9 @@
 """Rows that an API worker keeps between requests, and how it knows that they still hold.
 
-A row is kept per viewer, as it was read: with the viewer's own marks on it. It holds as long as no commit has touched
-what it was made of: the ingest process tells after each commit what changed (indexer/cache/changes.py). The viewer's
-own doings are recognized by a version, read anew for each request. While nobody tells of changes, nothing is kept.
+Posts, accounts and blocks between accounts are kept once for all viewers; what a viewer has to do with them is kept
+per viewer. A row holds as long as no commit has touched what it was made of: the ingest process tells after each
+commit what changed (indexer/cache/changes.py), and brings new counts along. The viewer's own doings are recognized by
+a version, read anew for each request. While nobody tells of changes, nothing is kept.
 
 Every row remembers how many messages had come before it was read; it holds while nothing that it depends on was named
 in a later one. So a row that was read just before a commit, and put here just after its message, is never used.
@@ -10,20 +11,20 @@ in a later one. So a row that was read just before a commit, and put here just a
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from enum import Enum
-from itertools import chain
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from indexer.cache.changes import Changes
-from indexer.hydration.state import Actor, Key, Post
+from indexer.hydration.state import Actor, Key, PairBlocks, Post, PostMarks, ProfileDetail, Relation
+from indexer.store.reads.feeds import FeedItem
 
 Version = tuple[int, ...]
 """What changes with every doing of the viewer: the revision of the repository, the count of private changes."""
 
 Pair = tuple[int, int]
-PairBlocks = tuple[bool, list[int]]
 
 
 class Absent(Enum):
@@ -34,25 +35,44 @@ class Absent(Enum):
 
 ABSENT: Final = Absent.ABSENT
 
-LISTS: Final = "lists"
-"""What every row with a relation through moderation lists depends on."""
+SETTLING_SECONDS: Final = 1.0
+"""For so long after the viewer did something nothing kept is used: the commit's message may not have come yet, and an
+answer that tells the new revision must show what came with it. Redis is given up after a fourth of that.
+"""
+
+_ROW_BYTES: Final = 400
+"""About what a row takes besides the bytes of its record."""
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
 
 
 class RowBook:
-    """All kept rows of a worker, about `limit` at most; whole viewers are given up, the longest unseen first."""
+    """Everything that a worker keeps: `limit` bytes for all viewers, `viewers_limit` for single ones, of whom those
+    longest unseen are given up first.
+    """
 
-    def __init__(self, limit: int = 150_000, most_changes: int = 500_000) -> None:
-        self._limit = limit
+    def __init__(
+        self,
+        limit: int = 192 * 2**20,
+        viewers_limit: int = 128 * 2**20,
+        most_changes: int = 500_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._viewers_limit = viewers_limit
         self._most_changes = most_changes
+        self._clock = clock
         self._viewers: OrderedDict[int | None, ViewerRows] = OrderedDict()
         self._changed: OrderedDict[Hashable, int] = OrderedDict()
         self._floor = 0
-        self._kept = 0
+        self._viewers_size = 0
         self.messages = 0
         self.is_told = False
+        self.posts: Rows[Key, Post] = Rows(self, limit // 3)
+        self.actors: Rows[int, Actor] = Rows(self, limit // 6)
+        self.pairs: Rows[Pair, PairBlocks] = Rows(self, limit // 12)
+        self.items: Rows[tuple[int, int, bool], FeedItem] = Rows(self, limit // 12)
+        self.templates: Rows[Hashable, Any] = Rows(self, limit // 3)
 
     def begin(self) -> None:
         """From now on every change is told; what was kept before is void."""
@@ -60,7 +80,9 @@ class RowBook:
         self._floor = self.messages
         self._viewers.clear()
         self._changed.clear()
-        self._kept = 0
+        self._viewers_size = 0
+        for rows in (self.posts, self.actors, self.pairs, self.items, self.templates):
+            rows.clear()
         self.is_told = True
 
     def end(self) -> None:
@@ -68,12 +90,15 @@ class RowBook:
         self.is_told = False
 
     def hear(self, changes: Changes) -> None:
-        """A message: what it names holds no longer."""
+        """A message: what it names holds no longer, and counts have new values."""
         if changes.everything:
             self.begin()
             return
-        pairs = (pair_subject(one, other) for one, other in changes.pairs)
-        self.changed(chain(changes.posts, changes.accounts, pairs, (LISTS,) if changes.lists else ()))
+        self.changed(_subjects(changes))
+        for key, actor, likes, reposts, replies, quotes in changes.counts:
+            post = self.posts.current((key, actor))
+            if post is not None:
+                post.likes, post.reposts, post.replies, post.quotes = likes, reposts, replies, quotes
 
     def changed(self, subjects: Iterable[Hashable]) -> None:
         """The rows of these subjects hold no longer."""
@@ -92,76 +117,176 @@ class RowBook:
         return all(changed.get(subject, 0) <= token for subject in subjects)
 
     def of(self, viewer: int | None, version: Version | None) -> ViewerRows | None:
-        """What is kept for a viewer who is at `version`; None where nothing may be kept."""
+        """What is kept for a viewer who is at `version`; None where nothing kept may be used."""
         if not self.is_told or version is None:
             return None
         found = self._viewers.get(viewer)
-        if found is not None and found.version == version:
-            self._viewers.move_to_end(viewer)
-            return found
-        if found is not None:
-            self._kept -= len(found)
-        found = self._viewers[viewer] = ViewerRows(self, version)
+        if found is None or found.version != version:
+            settled = 0.0
+            if found is not None:
+                settled = self._clock() + SETTLING_SECONDS
+            found = self._viewers[viewer] = ViewerRows(self, version, settled)
         self._viewers.move_to_end(viewer)
-        return found
+        return found if found.settled <= self._clock() else None
 
-    def grew(self, count: int) -> None:
-        """Note that rows were put, and give up viewers if that was too many."""
-        self._kept += count
-        while self._kept > self._limit and len(self._viewers) > 1:
-            _, oldest = self._viewers.popitem(last=False)
-            self._kept -= len(oldest)
+    def grew(self, size: int) -> None:
+        """Note that something was put for one viewer, and give up viewers if that was too much."""
+        self._viewers_size += size
+        if self._viewers_size > self._viewers_limit:
+            sizes = {viewer: rows.size for viewer, rows in self._viewers.items()}
+            self._viewers_size = sum(sizes.values())
+            while self._viewers_size > self._viewers_limit * 3 // 4 and len(self._viewers) > 1:
+                viewer, _ = self._viewers.popitem(last=False)
+                self._viewers_size -= sizes[viewer]
 
 
 class Rows(Generic[K, R]):
-    """Rows of one kind, of one viewer."""
+    """Rows of one kind; past `limit` bytes the older half is forgotten. With a limit of 0 the book bounds them."""
 
-    __slots__ = ("_book", "_rows")
+    __slots__ = ("_book", "_limit", "_rows", "_size")
 
-    def __init__(self, book: RowBook) -> None:
+    def __init__(self, book: RowBook, limit: int = 0) -> None:
         self._book = book
-        self._rows: dict[K, tuple[int, tuple[Hashable, ...], R | None]] = {}
+        self._limit = limit
+        self._size = 0
+        self._rows: dict[K, list[Any]] = {}
 
-    def __len__(self) -> int:
-        return len(self._rows)
+    @property
+    def size(self) -> int:
+        """About how many bytes are kept."""
+        return self._size
 
     def get(self, key: K) -> R | Absent | None:
         """The row, None if there is known to be none, ABSENT if it is not kept or holds no longer."""
         found = self._rows.get(key)
-        if found is not None and self._book.holds(found[0], found[1]):
-            return found[2]
-        return ABSENT
+        if found is None:
+            return ABSENT
+        book = self._book
+        if found[0] != book.messages:
+            if not book.holds(found[0], found[1]):
+                del self._rows[key]
+                self._size -= found[3]
+                return ABSENT
+            found[0] = book.messages
+        row: R | None = found[2]
+        return row
 
-    def put(self, key: K, row: R | None, token: int, subjects: tuple[Hashable, ...]) -> None:
-        """Keep a row that was read after `token` was the count of messages, and depends on these subjects."""
-        if key not in self._rows:
-            self._book.grew(1)
-        self._rows[key] = (token, subjects, row)
+    def current(self, key: K) -> R | None:
+        """The row for the writer of a message to bring up to date; it holds after the message as well."""
+        found = self._rows.get(key)
+        if found is None or not self._book.holds(found[0], found[1][:1]):
+            return None
+        found[0] = self._book.messages
+        row: R | None = found[2]
+        return row
+
+    def put(self, key: K, row: R | None, token: int, subjects: tuple[Hashable, ...], size: int = 0) -> None:
+        """Keep a row that was read after `token` was the count of messages, and depends on these subjects.
+
+        `size`: bytes that it takes beyond the usual.
+        """
+        size += _ROW_BYTES
+        before = self._rows.get(key)
+        if before is not None:
+            self._size -= before[3]
+        if not self._limit:
+            self._book.grew(size)
+        self._rows[key] = [token, subjects, row, size]
+        self._size += size
+        if self._limit and self._size > self._limit:
+            self._rows = dict(list(self._rows.items())[len(self._rows) // 2 :])
+            self._size = sum(entry[3] for entry in self._rows.values())
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._rows.clear()
+        self._size = 0
 
 
 class ViewerRows:
-    """What is kept for one viewer at one version."""
+    """What is kept for one viewer at one version, beside `book`, which is for all."""
 
-    __slots__ = ("actors", "pairs", "posts", "version")
+    __slots__ = ("book", "details", "marks", "relations", "settled", "version", "views")
 
-    def __init__(self, book: RowBook, version: Version) -> None:
+    def __init__(self, book: RowBook, version: Version, settled: float) -> None:
+        self.book = book
         self.version = version
-        self.posts: Rows[Key, Post] = Rows(book)
-        self.actors: Rows[int, Actor] = Rows(book)
-        self.pairs: Rows[Pair, PairBlocks] = Rows(book)
+        self.settled = settled
+        self.marks: Rows[Key, PostMarks] = Rows(book)
+        self.relations: Rows[int, Relation] = Rows(book)
+        self.details: Rows[int, ProfileDetail] = Rows(book)
+        self.views: Rows[Hashable, Any] = Rows(book)
 
-    def __len__(self) -> int:
-        return len(self.posts) + len(self.actors) + len(self.pairs)
+    @property
+    def size(self) -> int:
+        """About how many bytes are kept."""
+        return self.marks.size + self.relations.size + self.details.size + self.views.size
 
 
-# --- what a row depends on; a post's row on its key ----------------------------------------------------------------
+# --- what rows depend on. An account: its id; a post: its key -------------------------------------------------------
 
 
-def actor_subjects(viewer: int | None, actor: int) -> tuple[Hashable, ...]:
-    """What an account's row with the viewer's relation to it depends on."""
-    return (actor,) if viewer is None else (actor, pair_subject(viewer, actor), LISTS)
+def _subjects(changes: Changes) -> Iterable[Hashable]:
+    """Everything that a message names, as subjects."""
+    yield from changes.posts
+    yield from changes.accounts
+    for one, other in changes.pairs:
+        yield pair_subject(one, other)
+    for owner in changes.list_owners:
+        yield lists_subject(owner)
+    for repost in changes.reposts:
+        yield ("repost", *repost)
+        yield feed_subject(repost[1])
+    for _, actor in changes.posts:
+        yield feed_subject(actor)
+    for actor in changes.notified:
+        yield notices_subject(actor)
+    for key, actor, *_ in changes.counts:
+        yield counts_subject((key, actor))
+        yield notices_subject(actor)
+    for actor in changes.actor_counts:
+        yield actor_counts_subject(actor)
 
 
 def pair_subject(one: int, other: int) -> Hashable:
     """The relation of two accounts."""
     return ("pair", one, other) if one < other else ("pair", other, one)
+
+
+def lists_subject(owner: int) -> Hashable:
+    """The lists of an account, and who is on them."""
+    return ("lists", owner)
+
+
+def feed_subject(actor: int) -> Hashable:
+    """Which posts and reposts an account has."""
+    return ("feed", actor)
+
+
+def repost_subject(key: int, actor: int) -> Hashable:
+    return ("repost", key, actor)
+
+
+def notices_subject(actor: int) -> Hashable:
+    """What others did that concerns an account."""
+    return ("notices", actor)
+
+
+def counts_subject(post: Key) -> Hashable:
+    """The counts of a post."""
+    return ("counts", *post)
+
+
+def actor_counts_subject(actor: int) -> Hashable:
+    """The counts of an account."""
+    return ("counts", actor)
+
+
+def relation_subjects(viewer: int, actor: int, list_owners: Iterable[int]) -> tuple[Hashable, ...]:
+    """What the relation of a viewer to an account depends on, beside the viewer's own doings."""
+    return (pair_subject(viewer, actor), actor, *map(lists_subject, list_owners))
+
+
+def pair_subjects(pair: Pair, list_owners: Iterable[int]) -> tuple[Hashable, ...]:
+    """What blocks between two accounts depend on."""
+    return (pair_subject(*pair), *pair, *map(lists_subject, list_owners))

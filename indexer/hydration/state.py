@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import orjson
@@ -26,6 +26,8 @@ from indexer.store.reads.spelling import cid_text
 Json = dict[str, Any]
 
 __all__ = [
+    "NO_MARKS",
+    "NO_RELATION",
     "Actor",
     "Asker",
     "Edge",
@@ -35,10 +37,13 @@ __all__ = [
     "Label",
     "ListState",
     "Notice",
+    "PairBlocks",
     "Post",
+    "PostMarks",
     "ProfileDetail",
     "Record",
     "RecordKey",
+    "Relation",
     "State",
     "Stored",
     "Verification",
@@ -90,16 +95,6 @@ class Actor(msgspec.Struct, gc=False):
     status_created_at: int | None
     status_indexed_at: int | None
     status_record: bytes | None
-    muted: bool | None
-    muted_only_reposts: bool | None
-    muted_only_quotes: bool | None
-    muted_by_lists: list[int] | None
-    blocking: int | None
-    blocked_by: int | None
-    blocking_by_lists: list[int] | None
-    blocked_by_lists: list[int] | None
-    following: int | None
-    followed_by: int | None
     _profile: Stored | None = None
 
     @property
@@ -114,10 +109,68 @@ class Actor(msgspec.Struct, gc=False):
         assert self.profile_cid is not None
         return cid_text(self.profile_cid)
 
+
+class Relation(msgspec.Struct, gc=False):
+    """How the viewer and an account stand to one another, as `relations.sql` gives it."""
+
+    actor: int = 0
+    muted: bool = False
+    muted_only_reposts: bool = False
+    muted_only_quotes: bool = False
+    muted_by_lists: list[int] = []
+    blocking: int | None = None
+    blocked_by: int | None = None
+    blocking_by_lists: list[int] = []
+    blocked_by_lists: list[int] = []
+    following: int | None = None
+    followed_by: int | None = None
+    list_owners: list[int] = []
+    json: bytes | None = None  # as views show it, once they have
+
     @property
-    def related(self) -> bool:
-        """Whether the viewer's relation was read: there is a viewer and it is somebody else."""
-        return self.muted is not None
+    def is_plain(self) -> bool:
+        """Whether neither hides anything from the viewer: at most they follow one another."""
+        return not (
+            self.muted
+            or self.muted_only_reposts
+            or self.muted_only_quotes
+            or self.muted_by_lists
+            or self.blocking is not None
+            or self.blocked_by is not None
+            or self.blocking_by_lists
+            or self.blocked_by_lists
+        )
+
+
+#: To oneself, to those with whom one has nothing to do, and of nobody.
+NO_RELATION: Final = Relation()
+
+
+class PairBlocks(msgspec.Struct, gc=False, frozen=True):
+    """Blocks between two accounts, directly and by lists, as `blocks_between.sql` gives them."""
+
+    one: int = 0
+    other: int = 0
+    direct: bool = False
+    lists: list[int] = []
+    list_owners: list[int] = []
+
+
+NO_BLOCKS: Final = PairBlocks()
+
+
+class PostMarks(msgspec.Struct, gc=False):
+    """What the viewer has put on a post, as `post_marks.sql` gives it."""
+
+    rkey: int = 0
+    actor: int = 0
+    like: int | None = None
+    repost: int | None = None
+    bookmarked: bool = False
+    thread_muted: bool = False
+
+
+NO_MARKS: Final = PostMarks()
 
 
 class Post(msgspec.Struct, gc=False):
@@ -144,10 +197,6 @@ class Post(msgspec.Struct, gc=False):
     threadgate_cid: bytes | None
     threadgate: bytes | None
     postgate: bytes | None
-    viewer_like: int | None
-    viewer_repost: int | None
-    viewer_bookmarked: bool
-    viewer_thread_muted: bool
     _record: Stored | None = None
     _threadgate: Stored | None = None
     _postgate: Stored | None = None
@@ -260,7 +309,7 @@ class ListState(msgspec.Struct, gc=False):
 
 
 class ProfileDetail(msgspec.Struct, gc=False):
-    """What only a detailed profile shows."""
+    """What only a detailed profile shows, as `profile_details.sql` gives it."""
 
     actor: int
     followers: int
@@ -269,9 +318,17 @@ class ProfileDetail(msgspec.Struct, gc=False):
     lists: int
     feeds: int
     starter_packs: int
-    known_followers_count: int = 0
-    known_followers: list[int] = []
-    subscription: tuple[bool, bool] | None = None
+    known_followers_count: int
+    known_followers: list[int]
+    subscribed_posts: bool | None
+    subscribed_replies: bool | None
+
+    @property
+    def subscription(self) -> tuple[bool, bool] | None:
+        """Whether the viewer is subscribed to the account's posts, and to its replies; None without a subscription."""
+        if self.subscribed_posts is None or self.subscribed_replies is None:
+            return None
+        return (self.subscribed_posts, self.subscribed_replies)
 
 
 class Verification(msgspec.Struct, gc=False):
@@ -310,6 +367,39 @@ class Asker:
         None  # of the viewer's own doings, see rows.py; None: nothing may be kept
     )
 
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether the asker sees what everybody sees but for blocks and mutes: no labels, nothing taken down."""
+        return not (self.labelers or self.include_takedowns or self.skip_viewer_blocks)
+
+
+class Holes:
+    """What a view that is made for all viewers leaves open, and what it rests on.
+
+    `relations`: accounts whose relation to the viewer must be a plain one; `counted`: posts whose counts stand in the
+    text; `unfit`: the view cannot be made for all.
+    """
+
+    __slots__ = ("counted", "relations", "unfit")
+
+    def __init__(self) -> None:
+        self.relations: set[int] = set()
+        self.counted: set[Key] = set()
+        self.unfit = False
+
+    def relation(self, actor: int) -> orjson.Fragment:
+        """Where the viewer's relation to an account is to stand."""
+        self.relations.add(actor)
+        return orjson.Fragment(b"\0r%d\0" % actor)
+
+    def marks(self, post: Key) -> bytes:
+        """Where the viewer's marks on a post are to stand."""
+        return b"\0m%d,%d\0" % post
+
+    def counts(self, post: Key) -> bytes:
+        """Where a post's counts are to stand."""
+        return b"\0c%d,%d\0" % post
+
 
 @dataclass(slots=True)
 class State:
@@ -324,11 +414,13 @@ class State:
     links: Links
     fragments: Fragments
     actors: dict[int, Actor] = field(default_factory=dict)
+    relations: dict[int, Relation] = field(default_factory=dict)
     posts: dict[Key, Post] = field(default_factory=dict)
+    marks: dict[Key, PostMarks] = field(default_factory=dict)
     records: dict[RecordKey, Record] = field(default_factory=dict)
     lists: dict[Key, ListState] = field(default_factory=dict)
     pack_joins: dict[Key, tuple[int, int]] = field(default_factory=dict)
-    pair_blocks: dict[tuple[int, int], tuple[bool, list[int]]] = field(default_factory=dict)
+    pair_blocks: dict[tuple[int, int], PairBlocks] = field(default_factory=dict)
     labels: dict[str, list[Label]] = field(default_factory=dict)
     verifications: dict[int, list[Verification]] = field(default_factory=dict)
     trusted_verifiers: frozenset[int] = frozenset()
@@ -338,6 +430,7 @@ class State:
     root_likes: dict[Key, int] = field(default_factory=dict)
     known_likers: dict[Key, tuple[int, list[int]]] = field(default_factory=dict)
     made: dict[Any, Any] = field(default_factory=dict)
+    holes: Holes | None = None  # set while a view is made once for all viewers
 
     @property
     def viewer(self) -> int | None:
@@ -354,11 +447,17 @@ class State:
         """The DID of an account that was read."""
         return self.actors[actor].did
 
-    def block_between(self, one: int, other: int) -> tuple[bool, list[int]]:
-        """(blocked directly, lists that block) between two accounts whose pair was asked for."""
+    def relation(self, actor: int) -> Relation:
+        """How the viewer and an account stand to one another."""
+        if self.holes is not None:
+            self.holes.relations.add(actor)
+        return self.relations.get(actor, NO_RELATION)
+
+    def block_between(self, one: int, other: int) -> PairBlocks:
+        """Blocks between two accounts whose pair was asked for."""
         if one == other:
-            return (False, [])
-        return self.pair_blocks.get((min(one, other), max(one, other)), (False, []))
+            return NO_BLOCKS
+        return self.pair_blocks.get((min(one, other), max(one, other)), NO_BLOCKS)
 
 
 def list_keys(flat: list[int] | None) -> Iterator[Key]:

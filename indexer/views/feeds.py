@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
+
+import orjson
 
 from indexer.hydration.encoding import iso
 from indexer.hydration.state import FeedItem, Json, Post, State
@@ -122,10 +125,14 @@ def _blocks_root(state: State, post: Post, parent: Post | None) -> bool:
     return parent is not None and third_parties_block(state, parent.actor, parent.root[1])
 
 
-def feed_answer(state: State, items: list[FeedItem], cursor: str | None) -> Json:
-    """{feed, cursor}: what every method that answers with a feed gives."""
-    entries = (feed_view_post(state, item) for item in items)
+def feed_page(entries: Iterable[Json | orjson.Fragment | None], cursor: str | None) -> Json:
+    """{feed, cursor} of views, less those that are None."""
     answer: Json = {"feed": [entry for entry in entries if entry is not None]}
     if cursor is not None:
         answer["cursor"] = cursor
     return answer
+
+
+def feed_answer(state: State, items: list[FeedItem], cursor: str | None) -> Json:
+    """{feed, cursor}: what every method that answers with a feed gives."""
+    return feed_page((feed_view_post(state, item) for item in items), cursor)

@@ -54,12 +54,11 @@ def reply_disabled(state: State, post: Post) -> bool | None:
     rules = {rule.get("$type") for rule in allow if isinstance(rule, dict)}
     if f"{_RULE}mentionRule" in rules and _mentions(root, state.asker.did):
         return False
-    owner = state.actors.get(root.actor)
-    if owner is not None and owner.related:
-        if f"{_RULE}followerRule" in rules and owner.following is not None:
-            return False
-        if f"{_RULE}followingRule" in rules and owner.followed_by is not None:
-            return False
+    relation = state.relation(root.actor)
+    if f"{_RULE}followerRule" in rules and relation.following is not None:
+        return False
+    if f"{_RULE}followingRule" in rules and relation.followed_by is not None:
+        return False
     for uri in gate_lists(gate):
         key = state.uris.get(uri)
         standing = state.lists.get((key[1], key[2])) if key is not None else None

@@ -8,8 +8,9 @@ from __future__ import annotations
 import orjson
 
 from indexer.hydration.encoding import iso
-from indexer.hydration.state import Json, Key, Post, State
+from indexer.hydration.state import NO_MARKS, Holes, Json, Key, Post, State
 from indexer.records.collections import LIKE, REPOST
+from indexer.records.post_flags import VIOLATES_THREADGATE
 from indexer.views.embeds import embed_view
 from indexer.views.gates import embedding_disabled, reply_disabled, threadgate_view
 from indexer.views.labels import labels_of, self_labels
@@ -18,7 +19,7 @@ from indexer.views.profiles_detailed import pinned_post
 from indexer.views.rules import label_redacts, viewer_blocks
 
 #: What a viewer has to do with most posts.
-_NOTHING = b',"viewer":{"bookmarked":false,"threadMuted":false,"embeddingDisabled":false}'
+NO_MARKS_JSON = b',"viewer":{"bookmarked":false,"threadMuted":false,"embeddingDisabled":false}'
 
 
 def post_view(state: State, key: Key, *, likers: Json | None = None) -> orjson.Fragment | None:
@@ -59,15 +60,14 @@ def _made(state: State, key: Key, likers: Json | None) -> bytes | None:
         embed = embed_view(state, post, 1, embedded_post)
         if embed is not None:
             parts += (b',"embed":', orjson.dumps(embed))
-    parts.append(
-        b',"bookmarkCount":%d,"replyCount":%d,"repostCount":%d,"likeCount":%d,"quoteCount":%d'
-        % (post.bookmarks, post.replies, post.reposts, post.likes, post.quotes)
-    )
-    if state.viewer is not None:
+    parts.append(counts_json(post) if state.holes is None else state.holes.counts(key))
+    if state.holes is not None:
+        parts.append(_marks_hole(state, state.holes, post))
+    elif state.viewer is not None:
         viewer = _viewer(state, post, uri)
         if likers is not None:
             viewer = {**(viewer or _nothing()), "knownLikers": likers}
-        parts.append(_NOTHING if viewer is None else b',"viewer":' + orjson.dumps(viewer))
+        parts.append(NO_MARKS_JSON if viewer is None else b',"viewer":' + orjson.dumps(viewer))
     parts += (b',"labels":', _labels(state, uri, own_labels))
     if post.parent_key is None and post.threadgate is not None:
         gate = threadgate_view(state, post.key)
@@ -96,6 +96,29 @@ def _common(state: State, post: Post, uri: str) -> tuple[bytes, ...]:
     return parts
 
 
+def counts_json(post: Post) -> bytes:
+    """The members of a post's view that tell its counts."""
+    return b',"bookmarkCount":%d,"replyCount":%d,"repostCount":%d,"likeCount":%d,"quoteCount":%d' % (
+        post.bookmarks,
+        post.replies,
+        post.reposts,
+        post.likes,
+        post.quotes,
+    )
+
+
+def _marks_hole(state: State, holes: Holes, post: Post) -> bytes:
+    """Where the viewer's marks go; a gate makes that more than a matter of marks."""
+    root = state.posts.get(post.root)
+    if (
+        post.flags & VIOLATES_THREADGATE
+        or post.postgate is not None
+        or (root and root.threadgate is not None)
+    ):
+        holes.unfit = True
+    return holes.marks(post.key) if state.viewer is not None else b""
+
+
 def _labels(state: State, uri: str, own: bytes) -> bytes:
     others = labels_of(state, uri)
     return own if not others else orjson.dumps(others + orjson.loads(own))
@@ -106,25 +129,32 @@ def _nothing() -> Json:
 
 
 def _viewer(state: State, post: Post, uri: str) -> Json | None:
-    """The viewer's standing to a post; None for the usual one, _NOTHING."""
+    """The viewer's standing to a post; None for the usual one, NO_MARKS_JSON."""
     disabled = reply_disabled(state, post)
     closed = embedding_disabled(state, post)
-    usual = not (post.viewer_bookmarked or post.viewer_thread_muted or closed)
-    if (
-        usual
-        and disabled is None
-        and post.viewer_repost is None
-        and post.viewer_like is None
-        and state.viewer != post.actor
-    ):
+    marks = state.marks.get(post.key, NO_MARKS)
+    if marks is NO_MARKS and disabled is None and not closed and state.viewer != post.actor:
         return None
+    return marks_view(state, post, uri, disabled, closed)
+
+
+def marks_json(state: State, post: Post) -> bytes:
+    """What fills the place of the viewer's marks on a post; no gate stands on it."""
+    if post.key not in state.marks and state.viewer != post.actor:
+        return NO_MARKS_JSON
+    return b',"viewer":' + orjson.dumps(marks_view(state, post, state.post_uri(post.key), None, False))
+
+
+def marks_view(state: State, post: Post, uri: str, disabled: bool | None, closed: bool) -> Json:
+    """app.bsky.feed.defs#viewerState."""
+    marks = state.marks.get(post.key, NO_MARKS)
     viewer: Json = {}
-    if post.viewer_repost is not None:
-        viewer["repost"] = f"at://{state.asker.did}/{state.spelling.path(REPOST, post.viewer_repost)}"
-    if post.viewer_like is not None:
-        viewer["like"] = f"at://{state.asker.did}/{state.spelling.path(LIKE, post.viewer_like)}"
-    viewer["bookmarked"] = post.viewer_bookmarked
-    viewer["threadMuted"] = post.viewer_thread_muted
+    if marks.repost is not None:
+        viewer["repost"] = f"at://{state.asker.did}/{state.spelling.path(REPOST, marks.repost)}"
+    if marks.like is not None:
+        viewer["like"] = f"at://{state.asker.did}/{state.spelling.path(LIKE, marks.like)}"
+    viewer["bookmarked"] = marks.bookmarked
+    viewer["threadMuted"] = marks.thread_muted
     if disabled is not None:
         viewer["replyDisabled"] = disabled
     viewer["embeddingDisabled"] = closed
@@ -146,6 +176,8 @@ def embedded_post(state: State, key: Key, depth: int) -> Json | None:
     if not state.asker.include_takedowns and label_redacts(state, uri):
         return None
     _, own_labels = _common(state, post, uri)
+    if state.holes is not None:
+        state.holes.counted.add(key)
     embedded: Json = {
         "$type": "app.bsky.embed.record#viewRecord",
         "uri": uri,

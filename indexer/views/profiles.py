@@ -13,15 +13,9 @@ from indexer.records.collections import BLOCK, FOLLOW, VERIFICATION
 from indexer.views.embeds_external import external_embed
 from indexer.views.labels import labels_of, self_labels
 from indexer.views.lists_basic import list_basic
-from indexer.views.rules import known_actor, moderation_list
+from indexer.views.rules import known_actor, moderation_list, viewer_is_blocked_by
 
 INVALID_HANDLE = "handle.invalid"
-_NO_RELATION: Json = {
-    "muted": False,
-    "mutedOnlyReposts": False,
-    "mutedOnlyQuoteposts": False,
-    "blockedBy": False,
-}
 
 _MINUTE = 60_000
 _STATUS_MINIMUM = 5 * _MINUTE
@@ -144,20 +138,21 @@ def made_profile(state: State, found: Actor) -> Json:
     return view
 
 
-def profile_viewer(state: State, found: Actor) -> Json | None:
+def profile_viewer(state: State, found: Actor) -> Json | orjson.Fragment | None:
     """app.bsky.actor.defs#viewerState; None when nobody asks."""
     if state.viewer is None:
         return None
-    if not found.related:
-        return dict(_NO_RELATION)
-    muting = moderation_list(state, found.muted_by_lists)
-    blocking = moderation_list(state, found.blocking_by_lists)
-    blocked_by = found.blocked_by is not None or moderation_list(state, found.blocked_by_lists) is not None
-    muted = bool(found.muted) or muting is not None
+    if state.holes is not None:
+        return state.holes.relation(found.id)
+    relation = state.relation(found.id)
+    muting = moderation_list(state, relation.muted_by_lists)
+    blocking = moderation_list(state, relation.blocking_by_lists)
+    blocked_by = viewer_is_blocked_by(state, found.id)
+    muted = relation.muted or muting is not None
     view: Json = {
         "muted": muted,
-        "mutedOnlyReposts": not muted and bool(found.muted_only_reposts),
-        "mutedOnlyQuoteposts": not muted and bool(found.muted_only_quotes),
+        "mutedOnlyReposts": not muted and relation.muted_only_reposts,
+        "mutedOnlyQuoteposts": not muted and relation.muted_only_quotes,
     }
     if muting is not None:
         view["mutedByList"] = list_basic(state, (muting.key, muting.actor))
@@ -168,10 +163,10 @@ def profile_viewer(state: State, found: Actor) -> Json | None:
     if blocking is not None:
         view["blockingByList"] = list_basic(state, (blocking.key, blocking.actor))
     if not blocked_by and blocking_uri is None:
-        if found.following is not None:
-            view["following"] = f"at://{state.asker.did}/{state.spelling.path(FOLLOW, found.following)}"
-        if found.followed_by is not None:
-            view["followedBy"] = f"at://{found.did}/{state.spelling.path(FOLLOW, found.followed_by)}"
+        if relation.following is not None:
+            view["following"] = f"at://{state.asker.did}/{state.spelling.path(FOLLOW, relation.following)}"
+        if relation.followed_by is not None:
+            view["followedBy"] = f"at://{found.did}/{state.spelling.path(FOLLOW, relation.followed_by)}"
     subscription = _subscription(state, found)
     if subscription is not None:
         view["activitySubscription"] = subscription
@@ -179,9 +174,10 @@ def profile_viewer(state: State, found: Actor) -> Json | None:
 
 
 def _blocking_uri(state: State, found: Actor) -> str | None:
-    if found.blocking is not None:
-        return f"at://{state.asker.did}/{state.spelling.path(BLOCK, found.blocking)}"
-    listed = moderation_list(state, found.blocking_by_lists)
+    relation = state.relation(found.id)
+    if relation.blocking is not None:
+        return f"at://{state.asker.did}/{state.spelling.path(BLOCK, relation.blocking)}"
+    listed = moderation_list(state, relation.blocking_by_lists)
     return None if listed is None else state.uri(listed.kind, listed.key, listed.actor)
 
 
@@ -190,7 +186,8 @@ def _subscription(state: State, found: Actor) -> Json | None:
     if detail is None or detail.subscription is None or not any(detail.subscription):
         return None
     allowed = subscriptions_allowed(found)
-    following, followed = found.following is not None, found.followed_by is not None
+    relation = state.relation(found.id)
+    following, followed = relation.following is not None, relation.followed_by is not None
     if (allowed == "followers" and following) or (allowed == "mutuals" and following and followed):
         return {"post": detail.subscription[0], "reply": detail.subscription[1]}
     return None
@@ -202,11 +199,7 @@ def blocked_author(state: State, actor: int, did: str) -> Json:
     found = state.actors.get(actor)
     if state.viewer is None or found is None:
         return view
-    if not found.related:
-        view["viewer"] = {"blockedBy": False}
-        return view
-    blocked_by = found.blocked_by is not None or moderation_list(state, found.blocked_by_lists) is not None
-    viewer: Json = {"blockedBy": blocked_by}
+    viewer: Json = {"blockedBy": viewer_is_blocked_by(state, actor)}
     blocking = _blocking_uri(state, found)
     if blocking is not None:
         viewer["blocking"] = blocking

@@ -64,7 +64,7 @@ def viewer_sees_needs_review(state: State, actor: int, uri: str) -> bool:
     if found is None or not state.labels:
         return True
     if needs_review(state, found.did) or needs_review(state, uri):
-        return state.viewer == actor or found.following is not None
+        return state.viewer == actor or state.relation(actor).following is not None
     return True
 
 
@@ -91,52 +91,44 @@ def is_moderation_list(record: Record) -> bool:
 
 def viewer_blocks(state: State, actor: int) -> bool:
     """Whether viewer and account block each other in either direction, directly or by list."""
-    found = state.actors.get(actor)
-    if found is None or not found.related or state.asker.skip_viewer_blocks:
+    relation = state.relation(actor)
+    if state.asker.skip_viewer_blocks:
         return False
-    if found.blocking is not None or found.blocked_by is not None:
+    if relation.blocking is not None or relation.blocked_by is not None:
         return True
     return (
-        moderation_list(state, found.blocking_by_lists) is not None
-        or moderation_list(state, found.blocked_by_lists) is not None
+        moderation_list(state, relation.blocking_by_lists) is not None
+        or moderation_list(state, relation.blocked_by_lists) is not None
     )
 
 
 def viewer_is_blocking(state: State, actor: int) -> bool:
-    found = state.actors.get(actor)
-    if found is None or not found.related:
-        return False
-    return found.blocking is not None or moderation_list(state, found.blocking_by_lists) is not None
+    relation = state.relation(actor)
+    return relation.blocking is not None or moderation_list(state, relation.blocking_by_lists) is not None
 
 
 def viewer_is_blocked_by(state: State, actor: int) -> bool:
-    found = state.actors.get(actor)
-    if found is None or not found.related:
-        return False
-    return found.blocked_by is not None or moderation_list(state, found.blocked_by_lists) is not None
+    relation = state.relation(actor)
+    return relation.blocked_by is not None or moderation_list(state, relation.blocked_by_lists) is not None
 
 
 def viewer_mutes(state: State, actor: int) -> bool:
-    found = state.actors.get(actor)
-    if found is None or not found.related:
-        return False
-    return bool(found.muted) or moderation_list(state, found.muted_by_lists) is not None
+    relation = state.relation(actor)
+    return relation.muted or moderation_list(state, relation.muted_by_lists) is not None
 
 
 def viewer_mutes_reposts(state: State, actor: int) -> bool:
-    found = state.actors.get(actor)
-    return found is not None and bool(found.muted_only_reposts)
+    return state.relation(actor).muted_only_reposts
 
 
 def viewer_mutes_quotes(state: State, actor: int) -> bool:
-    found = state.actors.get(actor)
-    return found is not None and bool(found.muted_only_quotes)
+    return state.relation(actor).muted_only_quotes
 
 
 def third_parties_block(state: State, one: int, other: int) -> bool:
     """Whether two accounts, neither of which need be the viewer, block each other directly or by list."""
-    direct, lists = state.block_between(one, other)
-    return direct or moderation_list(state, lists) is not None
+    blocks = state.block_between(one, other)
+    return blocks.direct or moderation_list(state, blocks.lists) is not None
 
 
 # --- feeds ---------------------------------------------------------------------------------------------------------

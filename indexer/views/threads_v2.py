@@ -197,8 +197,7 @@ class _Builder:
         return (post, view) if viewer_sees_needs_review(state, post.actor, state.post_uri(key)) else None
 
     def _follows(self, actor: int) -> bool:
-        found = self.state.actors.get(actor)
-        return found is not None and found.following is not None and not viewer_blocks(self.state, actor)
+        return self.state.relation(actor).following is not None and not viewer_blocks(self.state, actor)
 
     def _is_other(self, post: Post) -> tuple[bool, bool, bool]:
         """Whether a reply stands aside, and whether because of the gate, and because of a mute."""

@@ -6,7 +6,7 @@ SELECT a.id AS actor,
     (SELECT count(*) FROM record r WHERE r.actor = a.id AND r.kind = 10) AS lists,
     (SELECT count(*) FROM record r WHERE r.actor = a.id AND r.kind = 7) AS feeds,
     (SELECT count(*) FROM record r WHERE r.actor = a.id AND r.kind = 13) AS starter_packs,
-    k.known_followers_count, k.known_followers,
+    coalesce(k.known_followers_count, 0) AS known_followers_count, coalesce(k.known_followers, '{}') AS known_followers,
     s.post AS subscribed_posts, s.reply AS subscribed_replies
 FROM actor a
 LEFT JOIN actor_count c ON c.actor = a.id

@@ -52,20 +52,21 @@ def _relationship(state: State, actor: int, name: str, other: int | None) -> Jso
         return _not_found(name)
     view: Json = {"$type": "app.bsky.graph.defs#relationship", "did": name}
     found = state.actors.get(other) if other is not None else None
-    if found is None or not found.related:
+    if other is None or found is None or other == actor:
         return view
+    relation = state.relation(other)
     own, theirs = state.did(actor), found.did
     for field, owner, collection, key in (
-        ("following", own, FOLLOW, found.following),
-        ("followedBy", theirs, FOLLOW, found.followed_by),
-        ("blocking", own, BLOCK, found.blocking),
-        ("blockedBy", theirs, BLOCK, found.blocked_by),
+        ("following", own, FOLLOW, relation.following),
+        ("followedBy", theirs, FOLLOW, relation.followed_by),
+        ("blocking", own, BLOCK, relation.blocking),
+        ("blockedBy", theirs, BLOCK, relation.blocked_by),
     ):
         if key is not None:
             view[field] = f"at://{owner}/{state.spelling.path(collection, key)}"
     for field, flat in (
-        ("blockingByList", found.blocking_by_lists),
-        ("blockedByList", found.blocked_by_lists),
+        ("blockingByList", relation.blocking_by_lists),
+        ("blockedByList", relation.blocked_by_lists),
     ):
         for key, owner_id in list_keys(flat):
             view[field] = state.uri(LIST, key, owner_id)

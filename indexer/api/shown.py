@@ -1,0 +1,156 @@
+"""Feed items and posts as one viewer sees them, from templates wherever these fit.
+
+Owns the way from keys to views: templates that this worker keeps, those to be made now, what the viewer has to do with
+them, and at last the things that have to be made for this viewer alone. Which is which never shows in an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import orjson
+
+from indexer.hydration.hydrator import Hydrator
+from indexer.hydration.rows import ABSENT, ViewerRows
+from indexer.hydration.state import Asker, FeedItem, Key, State
+from indexer.views.feeds import Hidden, feed_view_post, hidden
+from indexer.views.posts import post_view
+from indexer.views.rules import viewer_blocks
+from indexer.views.templates import Made, Recording, Template, Templates, fill
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """What is shown: its key, how its state is read, its template, and the view for one viewer (None: not shown)."""
+
+    key: Callable[[T], Hashable]
+    hydrate: Callable[[Hydrator, Asker, list[T]], Awaitable[State]]
+    template: Callable[[Templates, T], Made[Template]]
+    alone: Callable[[State, T], orjson.Fragment | None]
+
+
+async def show(
+    hydrator: Hydrator, asker: Asker, things: Sequence[T], kind: Kind[T]
+) -> list[orjson.Fragment | None]:
+    """The view of each thing, None for those that the viewer is not to see."""
+    kept = hydrator.book.of(asker.viewer, asker.version)
+    if kept is None or not asker.is_ordinary:
+        state = await kind.hydrate(hydrator, asker, list(things))
+        return [kind.alone(state, thing) for thing in things]
+    shown: list[orjson.Fragment | None] = [None] * len(things)
+    found, alone = await _templates(hydrator, kept, asker, things, kind)
+    state = hydrator.state(asker)
+    if asker.viewer is not None:
+        await hydrator.read_relations(state, {actor for _, template in found for actor in template.relations})
+        await hydrator.read_marks(state, {key for _, template in found for key in template.marks})
+    for place, template in found:
+        view = fill(template, kept, state)
+        if view is None:
+            alone.append(place)
+        elif view:
+            shown[place] = orjson.Fragment(view)
+    await _alone(hydrator, kept, asker, things, kind, alone, shown)
+    return shown
+
+
+async def _alone(
+    hydrator: Hydrator,
+    kept: ViewerRows,
+    asker: Asker,
+    things: Sequence[T],
+    kind: Kind[T],
+    places: list[int],
+    shown: list[orjson.Fragment | None],
+) -> None:
+    """Put the views of the things that have to be made for the viewer alone into `shown`."""
+    missing: list[int] = []
+    for place in places:
+        view = kept.views.get((kind, kind.key(things[place])))
+        if view is ABSENT:
+            missing.append(place)
+        else:
+            shown[place] = view
+    if not missing:
+        return
+    token = kept.book.messages
+    recording = Recording(await kind.hydrate(hydrator, asker, [things[place] for place in missing]))
+    for place in missing:
+        thing = things[place]
+        made = recording.alone(lambda state, thing=thing: kind.alone(state, thing))  # type: ignore[misc]
+        shown[place] = made.it
+        if made.is_lasting:
+            size = 0 if made.it is None else len(orjson.dumps(made.it))
+            kept.views.put((kind, kind.key(thing)), made.it, token, made.subjects, size)
+
+
+async def _templates(
+    hydrator: Hydrator, kept: ViewerRows, asker: Asker, things: Sequence[T], kind: Kind[T]
+) -> tuple[list[tuple[int, Template]], list[int]]:
+    """The templates by the things' places, and the places of things that have none."""
+    found: list[tuple[int, Template]] = []
+    alone: list[int] = []
+    missing: list[int] = []
+    book, signed_in = kept.book, asker.viewer is not None
+    for place, thing in enumerate(things):
+        template = book.templates.get((signed_in, kind.key(thing)))
+        if template is ABSENT:
+            missing.append(place)
+        elif template is None:
+            alone.append(place)
+        else:
+            found.append((place, template))
+    if missing:
+        token = book.messages
+        state = await kind.hydrate(hydrator, asker, [things[place] for place in missing])
+        templates = Templates(state)
+        for place in missing:
+            template, subjects, _ = kind.template(templates, things[place])
+            size = 0 if template is None else template.size
+            book.templates.put((signed_in, kind.key(things[place])), template, token, subjects, size)
+            if template is None:
+                alone.append(place)
+            else:
+                found.append((place, template))
+    return found, alone
+
+
+# --- posts -----------------------------------------------------------------------------------------------------------
+
+
+def _post_alone(state: State, key: Key) -> orjson.Fragment | None:
+    return None if viewer_blocks(state, key[1]) else post_view(state, key)
+
+
+async def _posts(hydrator: Hydrator, asker: Asker, keys: list[Key]) -> State:
+    return await hydrator.posts(asker, keys)
+
+
+POSTS: Kind[Key] = Kind(lambda key: key, _posts, Templates.post, _post_alone)
+"""Posts by their keys; those of whom a block keeps from the viewer are not shown."""
+
+
+# --- feed items ------------------------------------------------------------------------------------------------------
+
+
+async def _feed(hydrator: Hydrator, asker: Asker, items: list[FeedItem]) -> State:
+    return await hydrator.feed(asker, items)
+
+
+def feed_items(hides: Callable[[Hidden], bool]) -> Kind[FeedItem]:
+    """Feed items, less those that `hides` says are hidden. An item that nothing ties to the viewer is never hidden."""
+
+    def alone(state: State, item: FeedItem) -> orjson.Fragment | None:
+        if state.viewer is not None and hides(hidden(state, item)):
+            return None
+        view = feed_view_post(state, item)
+        return None if view is None else orjson.Fragment(orjson.dumps(view))
+
+    return Kind(_item_key, _feed, Templates.feed_item, alone)
+
+
+def _item_key(item: FeedItem) -> Hashable:
+    return (item.post, item.repost, item.pinned)

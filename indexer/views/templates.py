@@ -1,0 +1,244 @@
+"""Views that are made once for all viewers: JSON that leaves open what a viewer has to do with it.
+
+Owns how such a text is made, what it rests on, and how it is filled for one viewer. The text comes from the same views
+that make an answer for one viewer alone, so both are equal byte by byte; where something else than follows and
+marks ties the viewer to it (a block, a mute, a gate, a list, a label), there is no template, and the view is made for
+the viewer alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+import orjson
+
+from indexer.hydration.rows import ABSENT, ViewerRows, counts_subject, pair_subjects, relation_subjects
+from indexer.hydration.state import NO_BLOCKS, NO_RELATION, Asker, FeedItem, Holes, Key, State
+from indexer.views.feeds import feed_view_post, hidden
+from indexer.views.posts import counts_json, marks_json, post_view
+from indexer.views.profiles import profile_viewer
+from indexer.views.rules import viewer_blocks
+
+_HOLE = re.compile(rb"\0([rmc])(-?[0-9]+)(?:,([0-9]+))?\0")
+_RELATION, _MARKS, _COUNTS = b"r", b"m", b"c"
+
+#: Stands for whoever asks while a template is made; no account has this id.
+_ANYBODY = Asker(viewer=-1, did="")
+_NOBODY = Asker()
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+
+class Template(msgspec.Struct, frozen=True, gc=False):
+    """The text between holes, and what belongs into each hole: an account's relation, a post's marks or counts.
+
+    `relations`: accounts to whom the viewer must stand plainly. `text` is None for a thing that nobody is shown.
+    """
+
+    text: tuple[bytes, ...] | None
+    holes: tuple[tuple[bytes, Any], ...]
+    relations: tuple[int, ...]
+    marks: tuple[Key, ...]
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        return sum(map(len, self.text or ())) + 100 * len(self.holes)
+
+
+class Made(NamedTuple, Generic[T]):
+    """What was made (None: a view that is not shown; a template that cannot be made), the subjects that it rests on, and
+    whether it holds until one of them changes.
+    """
+
+    it: T | None
+    subjects: tuple[Hashable, ...]
+    is_lasting: bool
+
+
+class _Recorded(dict[K, Any]):
+    """A dict that notes which keys were asked for."""
+
+    __slots__ = ("asked",)
+
+    def __init__(self, of: dict[K, Any]) -> None:
+        super().__init__(of)
+        self.asked: set[K] = set()
+
+    def get(self, key: K, default: Any = None) -> Any:
+        self.asked.add(key)
+        return super().get(key, default)
+
+    def __getitem__(self, key: K) -> Any:
+        self.asked.add(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self.asked.add(key)  # type: ignore[arg-type]
+        return super().__contains__(key)
+
+
+class Recording:
+    """Makes views from a state that holds everything they need, and notes what each rests on."""
+
+    def __init__(self, state: State) -> None:
+        self._trusted = state.trusted_verifiers
+        self._viewer = state.viewer
+        self._posts: _Recorded[Key] = _Recorded(state.posts)
+        self._actors: _Recorded[int] = _Recorded(state.actors)
+        self._pairs: _Recorded[tuple[int, int]] = _Recorded(state.pair_blocks)
+        self._relations: _Recorded[int] = _Recorded(state.relations)
+        self._others: list[_Recorded[Any]] = [
+            _Recorded(state.records),
+            _Recorded(state.lists),
+            _Recorded(state.uris),
+        ]
+        self.state = dataclasses.replace(
+            state,
+            posts=self._posts,
+            actors=self._actors,
+            pair_blocks=self._pairs,
+            relations=self._relations,
+            records=self._others[0],
+            lists=self._others[1],
+            uris=self._others[2],
+        )
+
+    def alone(self, make: Callable[[State], orjson.Fragment | None]) -> Made[orjson.Fragment]:
+        """The view for the viewer alone."""
+        self.begin()
+        view = make(self.state)
+        subjects = self.subjects(self._posts.asked)
+        if self._viewer is not None:
+            for actor in self._relations.asked:
+                relation = dict.get(self._relations, actor, NO_RELATION)
+                subjects.update(relation_subjects(self._viewer, actor, relation.list_owners))
+        return Made(view, tuple(subjects), self.is_lasting)
+
+    def begin(self) -> None:
+        """Forget what the last view rested on."""
+        self.state.made = {}
+        every: list[_Recorded[Any]] = [self._posts, self._actors, self._pairs, self._relations, *self._others]
+        for recorded in every:
+            recorded.asked.clear()
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether the last view only changes with what is told: no lists, no embedded records, nothing that ends."""
+        return not any(others.asked for others in self._others) and not any(
+            row is not None and row.status_record is not None
+            for row in (dict.get(self._actors, actor) for actor in self._actors.asked)
+        )
+
+    def subjects(self, counted: Iterable[Key]) -> set[Hashable]:
+        """What the last view rests on, and on the counts of the posts `counted`."""
+        found: set[Hashable] = {*self._posts.asked, *self._actors.asked, *self._trusted}
+        for pair in self._pairs.asked:
+            found.update(pair_subjects(pair, dict.get(self._pairs, pair, NO_BLOCKS).list_owners))
+        found.update(counts_subject(key) for key in counted)
+        return found
+
+
+class Templates:
+    """Makes templates from one state that holds everything they need."""
+
+    def __init__(self, state: State) -> None:
+        asker = _ANYBODY if state.viewer is not None else _NOBODY
+        self._recording = Recording(dataclasses.replace(state, asker=asker, relations={}, marks={}))
+
+    def feed_item(self, item: FeedItem) -> Made[Template]:
+        """app.bsky.feed.defs#feedViewPost."""
+
+        def make(state: State) -> bytes | None:
+            hidden(state, item)
+            view = feed_view_post(state, item)
+            return None if view is None else orjson.dumps(view)
+
+        return self._template(make)
+
+    def post(self, key: Key) -> Made[Template]:
+        """app.bsky.feed.defs#postView."""
+
+        def make(state: State) -> bytes | None:
+            viewer_blocks(state, key[1])
+            view = post_view(state, key)
+            return None if view is None else orjson.dumps(view)
+
+        return self._template(make)
+
+    def _template(self, make: Callable[[State], bytes | None]) -> Made[Template]:
+        recording, state = self._recording, self._recording.state
+        recording.begin()
+        state.holes = holes = Holes()
+        text = make(state)
+        subjects = tuple(recording.subjects(holes.counted))
+        if holes.unfit or not recording.is_lasting:
+            return Made(None, subjects, True)
+        parts = _HOLE.split(text) if text is not None else []
+        kinds = [
+            (kind, int(first) if second is None else (int(first), int(second)))
+            for kind, first, second in zip(parts[1::4], parts[2::4], parts[3::4], strict=True)
+        ]
+        template = Template(
+            None if text is None else tuple(parts[::4]),
+            tuple(kinds),
+            tuple(holes.relations) if state.viewer is not None else (),
+            tuple(key for kind, key in kinds if kind == _MARKS),  # type: ignore[misc]
+        )
+        return Made(template, subjects, True)
+
+
+def fill(template: Template, kept: ViewerRows, state: State) -> bytes | None:
+    """The view for one viewer: b"" where nobody is shown it, None where it has to be made for this viewer alone.
+
+    `state` holds the viewer's relations and marks that the template asks for.
+    """
+    relations = state.relations
+    for actor in template.relations:
+        relation = relations.get(actor)
+        if relation is not None and not relation.is_plain:
+            return None
+    if template.text is None:
+        return b""
+    made = state.made
+    parts = [template.text[0]]
+    for (kind, key), text in zip(template.holes, template.text[1:], strict=True):
+        part = made.get((kind, key))
+        if part is None:
+            part = _filling(kind, key, kept, state)
+            if part is None:
+                return None
+            made[(kind, key)] = part
+        parts += (part, text)
+    return b"".join(parts)
+
+
+def _filling(kind: bytes, key: Any, kept: ViewerRows, state: State) -> bytes | None:
+    """What belongs into a hole; None where a row is not kept (any more) that it takes."""
+    if kind == _RELATION:
+        relation = state.relation(key)
+        if relation.json is None:
+            actor = kept.book.actors.get(key)
+            if actor is None or actor is ABSENT:
+                return None
+            made = orjson.dumps(profile_viewer(state, actor))
+            if relation.actor != key:
+                return made  # of nobody's relation nothing is remembered
+            relation.json = made
+        return relation.json
+    post = kept.book.posts.get(key)
+    if post is None or post is ABSENT:
+        return None
+    if kind == _COUNTS:
+        return counts_json(post)
+    if (key in state.marks or key[1] == state.viewer) and key[1] not in state.actors:
+        author = kept.book.actors.get(key[1])
+        if author is None or author is ABSENT:
+            return None
+        state.actors[key[1]] = author
+    return marks_json(state, post)
