@@ -339,9 +339,8 @@ class Pipeline:
         deltas = await self._store.apply(item.stored or item.batch, item.upstream, seq, detailed=detailed)
         if self._cache is not None:
             began = time.perf_counter()
-            await self._cache.apply(deltas)
+            await self._cache.apply(deltas, item.received_at)
             metrics.BATCH_SECONDS.labels("cache").observe(time.perf_counter() - began)
-            metrics.FRAME_TO_CACHE.observe(time.time() - item.received_at)
 
     def _count(self, item: Decoded) -> None:
         totals, batch = self.totals, item.batch
@@ -528,7 +527,7 @@ async def open_cache(
         yield None
         return
     client = CacheClient(settings.redis_url)
-    cache = CacheWriter(client, store)
+    cache = CacheWriter(client, store, sent=_in_timelines)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(thread.call, cache.run)
         try:
@@ -537,6 +536,10 @@ async def open_cache(
             nursery.cancel_scope.cancel()
             with trio.CancelScope(shield=True):
                 await thread.call(client.close)
+
+
+def _in_timelines(received_at: float) -> None:
+    metrics.FRAME_TO_CACHE.observe(time.time() - received_at)
 
 
 def firehose_options(settings: Settings) -> FirehoseOptions:

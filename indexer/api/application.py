@@ -18,13 +18,14 @@ from indexer.api.auth import NOBODY, Authenticator, Credentials
 from indexer.api.endpoint import Call, Endpoint
 from indexer.api.labelers import Labelers, parse_labelers
 from indexer.api.openapi import describe
-from indexer.api.parameters import parse_parameters
+from indexer.api.parameters import remembered_parameters
 from indexer.api.router import MethodNotImplemented, find_endpoint
 from indexer.api.services import Services
 from indexer.errors import InvalidRequest, StoreError, XrpcError
 from indexer.hydration.rows import Version
 from indexer.hydration.state import Asker
 from indexer.store.reads.spelling import tid_text
+from indexer.store.reads.together import Together
 
 _JSON = "application/json; charset=utf-8"
 _MAX_BODY = 100 * 1024
@@ -77,6 +78,7 @@ class Application:
         self._authenticator = authenticator
         self._default_labelers = services.settings.labelers
         self._operator = frozenset(filter(None, [services.settings.moderator]))
+        self._versions: Together[int, Version] = Together(self._read_versions)
 
     async def answer(self, request: Request) -> Response:
         """The answer to a request; never raises (a failure of ours is a 500 and a log line)."""
@@ -149,7 +151,7 @@ class Application:
         credentials = NOBODY
         if endpoint.auth is not None:
             credentials = await self._authenticator.authenticate(request.headers, nsid, endpoint.auth)
-        params = parse_parameters(endpoint.params, request.query)
+        params = remembered_parameters(endpoint.params, request.query)
         body = self._body(endpoint, request)
         asker, labelers = await self._asker(request, credentials)
         call = Call(params, asker, self._services, body)
@@ -206,8 +208,7 @@ class Application:
                 viewer = UNKNOWN_VIEWER
         version: Version | None = None
         if viewer:
-            row = await self._services.database.row("viewer_version", viewer)
-            version = (row["rev"], row["private"]) if row is not None else None
+            version = await self._versions.ask(viewer)
         elif viewer is None:
             version = ()
         asker = Asker(
@@ -220,6 +221,11 @@ class Application:
             version=version,
         )
         return asker, labelers
+
+    async def _read_versions(self, viewers: list[int]) -> list[Version]:
+        rows = await self._services.database.rows("viewer_version", viewers)
+        versions = {row["id"]: (row["rev"], row["private"]) for row in rows}
+        return [versions[viewer] for viewer in viewers]
 
 
 def _revision(asker: Asker) -> dict[str, str]:

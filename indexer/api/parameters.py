@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -165,3 +165,7 @@ def parse_parameters(kind: type[P], query: str) -> P:
             if field.required and field.encode_name not in found
         ]
         raise InvalidRequest(f"Missing required key {', '.join(map(repr, missing))}") from None
+
+
+remembered_parameters: Callable[[type[Any], str], Any] = lru_cache(maxsize=4096)(parse_parameters)
+"""The same for queries that come again and again; parameters never change."""

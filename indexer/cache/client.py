@@ -67,8 +67,12 @@ class CacheClient:
 
     def script(self, name: str) -> AsyncScript:
         """The Lua script `scripts/NAME.lua`."""
-        text = files("indexer.cache").joinpath("scripts", f"{name}.lua").read_text()
-        return self._redis.register_script(text)
+        return self._redis.register_script(self.text(name))
+
+    @staticmethod
+    def text(name: str) -> str:
+        """The text of the Lua script `scripts/NAME.lua`, for EVAL in a pipeline."""
+        return files("indexer.cache").joinpath("scripts", f"{name}.lua").read_text()
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from indexer.cache.reader import CachedPage, CacheReader
-from indexer.store.home import HomeItem
 from indexer.store.reads.cursors import Cursor, newest_first
 from indexer.store.reads.feeds import FeedItem, Feeds, home_page
 
@@ -19,14 +18,14 @@ _SLACK = 8
 
 _MOST_READS = 4
 
-Existing = Callable[[Sequence[HomeItem]], Awaitable[list[FeedItem]]]
+Existing = Callable[[Sequence[bytes]], Awaitable[list[FeedItem]]]
 
 
 class HomeTimelines:
     """Home timelines of one API worker. `reader`: None where caches are turned off."""
 
     def __init__(self, feeds: Feeds, reader: CacheReader | None, existing: Existing) -> None:
-        """`existing`: the feed items with these keys, in any order, without those that do not exist."""
+        """`existing`: the feed items with these members (keys.py), in any order, less what does not exist."""
         self._feeds = feeds
         self._reader = reader
         self._existing_items = existing
@@ -66,8 +65,10 @@ class HomeTimelines:
         return None
 
     async def _existing(self, page: CachedPage, cursor: Cursor | None) -> list[FeedItem]:
-        whole = page.items
+        found = await self._existing_items(page.members)
         if page.floor is None:
-            whole = [item for item in whole if item.sort_at > page.items[-1].sort_at]
-        found = await self._existing_items(whole)
-        return newest_first(item for item in found if cursor is None or (item.sort_at, item.place) < cursor)
+            # of the oldest instant some may be missing
+            found = [item for item in found if item.sort_at > page.oldest]
+        if cursor is not None:
+            found = [item for item in found if item.order < cursor]
+        return newest_first(found)

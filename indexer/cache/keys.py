@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from enum import StrEnum
 
 PREFIX = "indexer:"
 EPOCH = PREFIX + "epoch"
@@ -13,8 +12,6 @@ EPOCH_SECONDS = 3
 
 CHANGES = PREFIX + "changes"
 """Channel: what each commit changed, see changes.py."""
-
-COUNTS_WANTED_SECONDS = 600
 
 TIMELINE_SECONDS = 7200
 """How long a timeline stays after its last read."""
@@ -27,40 +24,12 @@ REPOST_BIT = 1 << 62
 
 _MEMBER = struct.Struct(">qq")
 
-DAY_MICROSECONDS = 86_400_000_000
-
-
-class Count(StrEnum):
-    """What is counted; the value stands in the key."""
-
-    LIKES = "likes"
-    REPOSTS = "reposts"
-    REPLIES = "replies"
-    QUOTES = "quotes"
-    FOLLOWERS = "followers"
-    FOLLOWS = "follows"
-    POSTS = "posts"
-
-
-POST_COUNTS = (Count.LIKES, Count.REPOSTS, Count.REPLIES, Count.QUOTES)
-ACTOR_COUNTS = (Count.FOLLOWERS, Count.FOLLOWS, Count.POSTS)
-
-ACTOR_BUCKETS = 64
+MEMBER_BYTES = _MEMBER.size
 
 
 def timeline(epoch: str, viewer: int) -> str:
     """Sorted set: the newest items of a home timeline (item members, score = sort_at in ms) and FLOOR_MEMBER."""
     return of_epoch(epoch, f"timeline:{viewer}")
-
-
-def counts_wanted(epoch: str) -> str:
-    """Set by readers that would use cached counts, for COUNTS_WANTED_SECONDS."""
-    return of_epoch(epoch, "counts-wanted")
-
-
-def counts_kept(epoch: str) -> str:
-    """Set by the writer while it sends every changed count: only then may a reader fill one."""
-    return of_epoch(epoch, "counts-kept")
 
 
 def timeline_reads(epoch: str) -> str:
@@ -69,19 +38,8 @@ def timeline_reads(epoch: str) -> str:
 
 
 def of_epoch(epoch: str, name: str) -> str:
-    """The full key of what `name` (a count's sorted set) names within an epoch."""
+    """The full key of what `name` names within an epoch."""
     return f"{PREFIX}{epoch}:{name}"
-
-
-def post_count(count: Count, key: int) -> str:
-    """Sorted set: post members with the count as score, one set per count and day of the post (rare keys: one set)."""
-    bucket = (key >> 10) // DAY_MICROSECONDS if key > 0 else "rare"
-    return f"{count}:{bucket}"
-
-
-def actor_count(count: Count, actor: int) -> str:
-    """Sorted set: actor members with the count as score, spread over ACTOR_BUCKETS sets."""
-    return f"{count}:{actor % ACTOR_BUCKETS}"
 
 
 def item_member(key: int, actor: int, is_repost: bool) -> bytes:
@@ -94,13 +52,3 @@ def read_item_member(member: bytes) -> tuple[int, int, bool]:
     key, actor = _MEMBER.unpack(member)
     is_repost = bool(key & REPOST_BIT) != (key < 0)
     return (key ^ REPOST_BIT if is_repost else key), actor, is_repost
-
-
-def post_member(key: int, actor: int) -> bytes:
-    """The 16-byte member of a counted subject."""
-    return _MEMBER.pack(key, actor)
-
-
-def actor_member(actor: int) -> bytes:
-    """The member of a counted account: its id in decimal."""
-    return b"%d" % actor

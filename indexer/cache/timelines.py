@@ -7,9 +7,13 @@ neither Redis nor Postgres; `writer.py` moves what it says.
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
+
+WIDE = 1_000
+"""An item for more timelines than this is spread over several slices, so that no commit waits for it."""
 
 MAX_UNREAD_ITEMS = 400
 """A timeline that was sent so many items since it was last read is given up: nobody looks at it."""
@@ -21,6 +25,7 @@ class Watch:
 
     authors: array[int]
     last_read: float
+    since: int
     unread_items: int = 0
 
 
@@ -32,6 +37,17 @@ class Additions:
     removed: set[bytes] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class _WideItem:
+    """An item on its way to many viewers, and how many of them have it. sort_at None: it was deleted."""
+
+    viewers: array[int]
+    number: int
+    member: bytes
+    sort_at: int | None
+    done: int = 0
+
+
 class FanOut:
     """The cached timelines and the changes waiting for them. Viewers and authors are actor ids."""
 
@@ -39,6 +55,8 @@ class FanOut:
         self._watches: dict[int, Watch] = {}
         self._viewers_of: dict[int, array[int]] = {}
         self._pending: defaultdict[int, Additions] = defaultdict(Additions)
+        self._wide: deque[_WideItem] = deque()
+        self._items = 0
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -50,7 +68,7 @@ class FanOut:
         """Send `viewer` what `follows` and the viewer post from now on. `now` in seconds of any steady clock."""
         self.forget(viewer)
         authors = array("q", {*follows, viewer})
-        self._watches[viewer] = Watch(authors, now)
+        self._watches[viewer] = Watch(authors, now, self._items)
         for author in authors:
             viewers = self._viewers_of.get(author)
             if viewers is None:
@@ -85,23 +103,52 @@ class FanOut:
 
     def add(self, author: int, member: bytes, sort_at: int) -> None:
         """A feed item of `author` was committed."""
-        for viewer in self._viewers_of.get(author, ()):
-            change = self._pending[viewer]
+        self._spread(author, member, sort_at)
+
+    def remove(self, author: int, member: bytes) -> None:
+        """A feed item of `author` was deleted."""
+        self._spread(author, member, None)
+
+    def _spread(self, author: int, member: bytes, sort_at: int | None) -> None:
+        self._items += 1
+        viewers = self._viewers_of.get(author)
+        if viewers is None:
+            return
+        if len(viewers) > WIDE:
+            self._wide.append(_WideItem(viewers[:], self._items, member, sort_at))
+            return
+        for viewer in viewers:
+            self._note(viewer, member, sort_at)
+
+    def _note(self, viewer: int, member: bytes, sort_at: int | None) -> None:
+        change = self._pending[viewer]
+        if sort_at is None:
+            change.added.pop(member, None)
+            change.removed.add(member)
+        else:
             change.added[member] = sort_at
             change.removed.discard(member)
             self._watches[viewer].unread_items += 1
 
-    def remove(self, author: int, member: bytes) -> None:
-        """A feed item of `author` was deleted."""
-        for viewer in self._viewers_of.get(author, ()):
-            change = self._pending[viewer]
-            change.added.pop(member, None)
-            change.removed.add(member)
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there are changes to send."""
+        return bool(self._pending or self._wide)
 
-    def take(self) -> dict[int, Additions]:
-        """The changes to send now, by viewer; afterwards none wait."""
-        pending, self._pending = self._pending, defaultdict(Additions)
-        return pending
+    def take(self, most: int) -> dict[int, Additions]:
+        """Changes to send now, by viewer: those of `most` viewers at most, oldest first."""
+        while self._wide and len(self._pending) < most:
+            item = self._wide[0]
+            part = item.viewers[item.done : item.done + most]
+            item.done += len(part)
+            if item.done == len(item.viewers):
+                self._wide.popleft()
+            for viewer in part:
+                watch = self._watches.get(viewer)
+                # who is watched anew since then may not follow the author any more, and has read the item itself
+                if watch is not None and watch.since < item.number:
+                    self._note(viewer, item.member, item.sort_at)
+        return {viewer: self._pending.pop(viewer) for viewer in list(islice(self._pending, most))}
 
     def unread(self, before: float) -> list[int]:
         """Viewers whose timelines are not worth keeping: last read before `before`, or sent too much since."""
@@ -116,3 +163,4 @@ class FanOut:
         self._watches.clear()
         self._viewers_of.clear()
         self._pending.clear()
+        self._wide.clear()

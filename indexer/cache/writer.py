@@ -12,7 +12,7 @@ import contextlib
 import math
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -33,6 +33,9 @@ log = structlog.get_logger(__name__)
 TIMELINE_LENGTH = 800
 TRIM_SLACK = 100
 """A timeline is cut back to TIMELINE_LENGTH when it has grown by this much, not at each item."""
+
+SLICE = 256
+"""Timelines that one round trip sends to."""
 
 EXPECTED_SECONDS = 60.0
 """How long after a reader came commits are made with their details, whether a timeline is cached by then or not."""
@@ -61,35 +64,42 @@ class CacheWriterStatus:
 
 
 class CacheWriter:
-    """Owns the epoch, the cached timelines and the counts in Redis. One per cluster of ingest processes' database."""
+    """Owns the epoch and the cached timelines in Redis, and tells of changes. One per database."""
 
     def __init__(
         self,
         client: CacheClient,
         source: TimelineSource,
         *,
+        sent: Callable[[float], None] = lambda received_at: None,
         unread_seconds: float = keys.TIMELINE_SECONDS / 2,
         fill_concurrency: int = 4,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`unread_seconds`: a timeline that was not read for so long is given up."""
+        """`sent` is called with a commit's `received_at` when the timelines have what it brought. `unread_seconds`: a
+        timeline that was not read for so long is given up.
+        """
         self._client = client
         self._source = source
+        self._sent = sent
         self._unread_seconds = unread_seconds
         self._fills = asyncio.Semaphore(fill_concurrency)
         self._filling: dict[int, asyncio.Task[None]] = {}
         self._clock = clock
         self._fan_out = FanOut()
         self._fill_script = client.script("fill_timeline")
-        self._trim_script = client.script("trim_timeline")
+        self._trim_script = client.text("trim_timeline")
         self._sizes: dict[int, int] = {}
-        self._sends_counts = False
         self._listeners = 0
+        self._in_order = asyncio.Lock()  # timelines are sent to, filled and dropped one after the other
+        self._changed = asyncio.Event()
+        self._received: list[float] = []
         self._expected_until = -math.inf
         self.status = CacheWriterStatus()
 
     async def run(self) -> None:
         """Renew the epoch, take up what readers asked for, give up what nobody reads; until cancelled."""
+        sending = asyncio.create_task(self._send_changes())
         try:
             while True:
                 with contextlib.suppress(CacheError):
@@ -98,9 +108,10 @@ class CacheWriter:
                     await self._give_up_unread()
                 await asyncio.sleep(0.1)
         finally:
+            sending.cancel()
             for task in self._filling.values():
                 task.cancel()
-            await asyncio.gather(*self._filling.values(), return_exceptions=True)
+            await asyncio.gather(sending, *self._filling.values(), return_exceptions=True)
             await self._end_epoch()
 
     def wants_details(self, *, hurried: bool) -> bool:
@@ -111,43 +122,50 @@ class CacheWriter:
 
     @property
     def _keeps_something(self) -> bool:
-        return self._sends_counts or len(self._fan_out) > 0 or self._clock() < self._expected_until
+        return len(self._fan_out) > 0 or self._clock() < self._expected_until
 
-    async def apply(self, deltas: Deltas) -> None:
-        """Send what one committed transaction changed. Never raises CacheError: a failure ends the epoch instead."""
+    async def apply(self, deltas: Deltas, received_at: float = 0.0) -> None:
+        """Take up what one committed transaction changed: tell of it now, and send it to the timelines soon.
+
+        `received_at`: see `sent`. Never raises CacheError: a failure ends the epoch instead.
+        """
         if not deltas.complete:
             await self._tell(EVERYTHING)
             self._lose_epoch(CacheError("what the last commit changed is not known"))
             return
-        if not deltas.detailed and (len(self._fan_out) or self._sends_counts):
+        if not deltas.detailed and len(self._fan_out):
             # a reader came while this commit was under way; from now on commits are made with their details
-            await self._forget_everything()
+            await self._forget(self._fan_out.unread(math.inf))
+        unfollowed: list[int] = []
         for change in deltas.changes if len(self._fan_out) else ():
             if change.kind == FOLLOW:
                 if self._fan_out.forget(change.actor):
-                    await self._drop_timelines([change.actor])
+                    unfollowed.append(change.actor)
             elif change.kind in (POST, REPOST) and self._fan_out.is_watched_author(change.actor):
                 member = keys.item_member(change.key, change.actor, change.kind == REPOST)
                 if change.added and change.sort_at is not None:
                     self._fan_out.add(change.actor, member, change.sort_at)
                 else:
                     self._fan_out.remove(change.actor, member)
+        await self._drop_timelines(unfollowed)
         if self.status.epoch is None:
             return
         try:
             # while nobody listens, what exactly changed need not be made out
             known = self._listeners and deltas.detailed
             self._listeners = await tell(self._client, changes_of(deltas) if known else EVERYTHING)
-            await self._send(self.status.epoch, self._fan_out.take(), deltas)
         except CacheError as error:
             self._lose_epoch(error)
-
-    async def _forget_everything(self) -> None:
-        """Give up what is kept in the cache, as far as it does not say everything of the last commit."""
-        if self._sends_counts:
-            self._lose_epoch(CacheError("counts were asked for while a commit was under way"))
             return
-        viewers = self._fan_out.unread(math.inf)
+        self._received.append(received_at)
+        self._changed.set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was committed has been sent."""
+        return not (self._changed.is_set() or self._fan_out.is_waiting or self._in_order.locked())
+
+    async def _forget(self, viewers: list[int]) -> None:
         for viewer in viewers:
             self._fan_out.forget(viewer)
         await self._drop_timelines(viewers)
@@ -193,7 +211,7 @@ class CacheWriter:
         self.status.timelines = 0
         self._fan_out.clear()
         self._sizes.clear()
-        self._sends_counts = False
+        self._received.clear()
         for task in self._filling.values():
             task.cancel()
 
@@ -212,16 +230,7 @@ class CacheWriter:
             return
         async with self._client.pipeline() as pipeline:
             pipeline.spop(keys.timeline_reads(epoch), 10_000)
-            pipeline.exists(keys.counts_wanted(epoch))
-            readers, counts_wanted = await pipeline.execute()
-            if counts_wanted and not self._sends_counts:
-                # every commit from here on is sent; what was committed before, a reader finds in Postgres
-                self._sends_counts = True
-                pipeline.set(keys.counts_kept(epoch), 1)
-                await pipeline.execute()
-        if self._sends_counts and not counts_wanted:
-            self._lose_epoch(CacheError("nobody has read counts for a while: they are not kept on"))
-            return
+            (readers,) = await pipeline.execute()
         if readers:
             self._expected_until = self._clock() + EXPECTED_SECONDS
         for reader in readers or ():
@@ -261,9 +270,9 @@ class CacheWriter:
         entries: list[bytes | int] = []
         for key, actor, is_repost, sort_at in content.items:
             entries += (sort_at, keys.item_member(key, actor, is_repost))
-        if epoch != self.status.epoch or viewer not in self._fan_out:
-            return False
-        async with self._client.commands():
+        async with self._in_order, self._client.commands():
+            if epoch != self.status.epoch or viewer not in self._fan_out:
+                return False
             self._sizes[viewer] = await self._fill_script(
                 keys=[keys.timeline(epoch, viewer)],
                 args=[keys.FLOOR_MEMBER, content.floor, keys.TIMELINE_SECONDS, *entries],
@@ -273,30 +282,44 @@ class CacheWriter:
         return viewer in self._fan_out
 
     async def _give_up_unread(self) -> None:
-        viewers = self._fan_out.unread(self._clock() - self._unread_seconds)
-        for viewer in viewers:
-            self._fan_out.forget(viewer)
-        await self._drop_timelines(viewers)
+        await self._forget(self._fan_out.unread(self._clock() - self._unread_seconds))
 
-    async def _drop_timelines(self, viewers: Iterable[int]) -> None:
-        epoch = self.status.epoch
-        names = [keys.timeline(epoch, viewer) for viewer in viewers] if epoch is not None else []
+    async def _drop_timelines(self, viewers: Sequence[int]) -> None:
         for viewer in viewers:
             self._sizes.pop(viewer, None)
         self.status.timelines = len(self._fan_out)
-        if not names:
+        if not viewers:
             return
-        try:
-            async with self._client.pipeline() as pipeline:
-                for name in names:
-                    pipeline.unlink(name)
-                await pipeline.execute()
-        except CacheError as error:
-            self._lose_epoch(error)
+        # in order: what is being sent to them now must not come after, and be found by the next fill
+        async with self._in_order:
+            epoch = self.status.epoch
+            if epoch is None:
+                return
+            try:
+                async with self._client.pipeline() as pipeline:
+                    pipeline.unlink(*(keys.timeline(epoch, viewer) for viewer in viewers))
+                    await pipeline.execute()
+            except CacheError as error:
+                self._lose_epoch(error)
 
     # --- sending -------------------------------------------------------------------------------------------------
 
-    async def _send(self, epoch: str, changes: dict[int, Additions], deltas: Deltas) -> None:
+    async def _send_changes(self) -> None:
+        """Send what waits, a slice at a time, so that nothing waits long for it; until cancelled."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            received, self._received = self._received, []
+            while self._fan_out.is_waiting and self.status.epoch is not None:
+                try:
+                    async with self._in_order:
+                        await self._send(self.status.epoch, self._fan_out.take(SLICE))
+                except CacheError as error:
+                    self._lose_epoch(error)
+            for received_at in received:
+                self._sent(received_at)
+
+    async def _send(self, epoch: str, changes: dict[int, Additions]) -> None:
         trims: list[int] = []
         async with self._client.pipeline() as pipeline:
             for viewer, change in changes.items():
@@ -310,31 +333,10 @@ class CacheWriter:
                         trims.append(viewer)
                 if change.removed:
                     pipeline.zrem(name, *change.removed)
-            for name, values in count_changes(epoch, deltas).items() if self._sends_counts else ():
-                pipeline.zadd(name, values, xx=True)
-            if len(pipeline):
-                await pipeline.execute()
             for viewer in trims:
-                await self._trim_script(
-                    keys=[keys.timeline(epoch, viewer)],
-                    args=[keys.FLOOR_MEMBER, TIMELINE_LENGTH],
-                    client=pipeline,
+                pipeline.eval(
+                    self._trim_script, 1, keys.timeline(epoch, viewer), keys.FLOOR_MEMBER, TIMELINE_LENGTH
                 )
                 self._sizes[viewer] = TIMELINE_LENGTH
             if len(pipeline):
                 await pipeline.execute()
-
-
-def count_changes(epoch: str, deltas: Deltas) -> dict[str, dict[bytes, int]]:
-    """Absolute counts of one commit: sorted set name -> member -> value."""
-    changes: dict[str, dict[bytes, int]] = {}
-    for key, actor, *post_values in deltas.post_counts:
-        member = keys.post_member(key, actor)
-        for count, value in zip(keys.POST_COUNTS, post_values, strict=True):
-            name = keys.of_epoch(epoch, keys.post_count(count, key))
-            changes.setdefault(name, {})[member] = value
-    for actor, *actor_values in deltas.actor_counts:
-        for count, value in zip(keys.ACTOR_COUNTS, actor_values, strict=True):
-            name = keys.of_epoch(epoch, keys.actor_count(count, actor))
-            changes.setdefault(name, {})[keys.actor_member(actor)] = value
-    return changes

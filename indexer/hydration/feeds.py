@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from indexer.cache.keys import item_member, read_item_member
 from indexer.hydration.rows import ABSENT, RowBook, repost_subject
 from indexer.hydration.state import FeedItem
-from indexer.store.home import HomeItem
 from indexer.store.reads.feeds import Feeds
 
 
@@ -17,31 +17,30 @@ class KeptFeeds:
         self._feeds = feeds
         self._book = book
 
-    async def existing(self, items: Sequence[HomeItem]) -> list[FeedItem]:
-        """The feed items with these keys, in any order; those that do not exist (any more) are left out."""
-        kept = self._book.items
-        if not self._book.is_told:
-            return await self._read(items)
+    async def existing(self, members: Sequence[bytes]) -> list[FeedItem]:
+        """The feed items of a cached timeline's members, in any order; what does not exist is left out."""
+        kept, is_told = self._book.items, self._book.is_told
         found: list[FeedItem] = []
-        missing: list[HomeItem] = []
-        for item in items:
-            known = kept.get(item[:3])
+        missing: list[bytes] = []
+        for member in members:
+            known = kept.get(member) if is_told else ABSENT
             if known is ABSENT:
-                missing.append(item)
+                missing.append(member)
             elif known is not None:
                 found.append(known)
         if missing:
             token = self._book.messages
-            for read in await self._read(missing):
+            items = [read_item_member(member) for member in missing]
+            for read in await self._feeds.existing(
+                [(key, actor) for key, actor, is_repost in items if not is_repost],
+                [(key, actor) for key, actor, is_repost in items if is_repost],
+            ):
                 found.append(read)
+                if not is_told:
+                    continue
                 if read.repost is None:
-                    kept.put((*read.post, False), read, token, (read.post,))
+                    kept.put(item_member(*read.post, False), read, token, (read.post,))
                 else:
-                    kept.put((*read.repost, True), read, token, (repost_subject(*read.repost), read.post))
+                    subjects = (repost_subject(*read.repost), read.post)
+                    kept.put(item_member(*read.repost, True), read, token, subjects)
         return found
-
-    async def _read(self, items: Sequence[HomeItem]) -> list[FeedItem]:
-        return await self._feeds.existing(
-            [(item.key, item.actor) for item in items if not item.is_repost],
-            [(item.key, item.actor) for item in items if item.is_repost],
-        )

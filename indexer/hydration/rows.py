@@ -71,7 +71,7 @@ class RowBook:
         self.posts: Rows[Key, Post] = Rows(self, limit // 3)
         self.actors: Rows[int, Actor] = Rows(self, limit // 6)
         self.pairs: Rows[Pair, PairBlocks] = Rows(self, limit // 12)
-        self.items: Rows[tuple[int, int, bool], FeedItem] = Rows(self, limit // 12)
+        self.items: Rows[bytes, FeedItem] = Rows(self, limit // 12)
         self.templates: Rows[Hashable, Any] = Rows(self, limit // 3)
 
     def begin(self) -> None:

@@ -52,8 +52,9 @@ class Template(msgspec.Struct, frozen=True, gc=False):
 
 
 class Made(NamedTuple, Generic[T]):
-    """What was made (None: a view that is not shown; a template that cannot be made), the subjects that it rests on, and
-    whether it holds until one of them changes.
+    """What was made (None: a view that is not shown; a template that cannot be made), and what it rests on.
+
+    `is_lasting`: it holds until one of its subjects changes.
     """
 
     it: T | None

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from indexer.cache import keys, writer
 from indexer.cache.client import CacheClient
 from indexer.cache.reader import CachedPage, CacheReader
+from indexer.cache.timelines import FanOut
 from indexer.cache.writer import CacheWriter
 from indexer.store.deltas import Deltas
 
@@ -33,6 +34,15 @@ class Cache:
         self.client = CacheClient(url)
         self.writer = CacheWriter(self.client, database)
         self.reader = CacheReader(self.client)
+
+    async def apply(self, deltas: Deltas) -> None:
+        """Apply a commit's changes and wait until they are sent."""
+        await self.writer.apply(deltas)
+        for _ in range(400):
+            if self.writer.is_idle:
+                return
+            await asyncio.sleep(0.005)
+        raise AssertionError("a change was not sent within 2 s")
 
     async def eventually_cached(self, viewer: int = VIEWER) -> CachedPage:
         for _ in range(400):
@@ -72,11 +82,16 @@ async def until(condition: Callable[[], bool]) -> None:
     raise AssertionError("the condition did not become true within 8 s")
 
 
+def items_of(page: CachedPage) -> list[tuple[int, int, bool]]:
+    return [keys.read_item_member(member) for member in page.members]
+
+
 def check(page: CachedPage, database: Database, viewer: int = VIEWER) -> None:
     """Nothing is missing; an item deleted while the timeline was filled may be left over: readers check existence."""
     home = database.home(viewer)
-    existing = {item for items in database.items.values() for item in items}
-    shown = sorted(existing.intersection(page.items), key=lambda item: (-item[3], item))
+    existing = {item[:3]: item for items in database.items.values() for item in items}
+    found = (existing[item] for item in items_of(page) if item in existing)
+    shown = sorted(found, key=lambda item: (-item[3], item))
     assert shown == home[: len(shown)] or {i[3] for i in set(shown) ^ set(home[: len(shown)])} <= {
         shown[-1][3]
     }
@@ -101,11 +116,11 @@ async def test_a_commit_without_details_gives_up_the_timelines_that_were_begun_m
         check(await cache.eventually_cached(), database)
         assert cache.writer.wants_details(hurried=True)
         database.post(2, 5_000)
-        await cache.writer.apply(Deltas(detailed=False))
+        await cache.apply(Deltas(detailed=False))
         assert await cache.reader.timeline(VIEWER, None, 10) is None
         page = await cache.eventually_cached()
         check(page, database)
-        assert len(page.items) == 1
+        assert len(page.members) == 1
 
 
 async def test_a_read_makes_the_timeline_cached_and_commits_keep_it_equal(redis_url: str) -> None:
@@ -117,18 +132,20 @@ async def test_a_read_makes_the_timeline_cached_and_commits_keep_it_equal(redis_
     async with running_cache(redis_url, database) as cache:
         assert await cache.reader.timeline(VIEWER, None, 10) is None
         check(await cache.eventually_cached(), database)
-        await cache.writer.apply(database.post(2, 5_000))
-        await cache.writer.apply(database.post(VIEWER, 5_001))
-        await cache.writer.apply(database.post(9, 5_002))  # not followed
-        await cache.writer.apply(database.post(3, 1_010, is_repost=True))  # late, into the middle
+        await cache.apply(database.post(2, 5_000))
+        await cache.apply(database.post(VIEWER, 5_001))
+        await cache.apply(database.post(9, 5_002))  # not followed
+        await cache.apply(database.post(3, 1_010, is_repost=True))  # late, into the middle
         page = await cache.reader.timeline(VIEWER, None, 2000)
         assert page is not None
         check(page, database)
-        assert len(page.items) == 103
-        await cache.writer.apply(database.delete(page.items[0]))
+        assert len(page.members) == 103
+        newest = items_of(page)[0]
+        item = next(item for item in database.items[newest[1]] if item[:3] == newest)
+        await cache.apply(database.delete(item))
         page = await cache.reader.timeline(VIEWER, None, 2000)
         assert page is not None
-        assert len(page.items) == 102
+        assert len(page.members) == 102
 
 
 async def test_pages_join_without_gap_or_repeat(redis_url: str) -> None:
@@ -138,14 +155,14 @@ async def test_pages_join_without_gap_or_repeat(redis_url: str) -> None:
         database.post(2, 1_000 + at)
     async with running_cache(redis_url, database) as cache:
         whole = await cache.eventually_cached()
-        walked: list[tuple[int, int, bool, int]] = []
+        walked: list[bytes] = []
         before = None
         while page := await cache.reader.timeline(VIEWER, before, 40):
-            walked += page.items
+            walked += page.members
             if page.floor is not None:
                 break
-            before = page.items[-1][3] - 1
-        assert walked == whole.items
+            before = page.oldest - 1
+        assert walked == whole.members
 
 
 async def test_a_long_timeline_is_trimmed_and_says_where_it_ends(redis_url: str) -> None:
@@ -155,13 +172,13 @@ async def test_a_long_timeline_is_trimmed_and_says_where_it_ends(redis_url: str)
         database.post(2, 1_000 + at)
     async with running_cache(redis_url, database) as cache:
         whole = await cache.eventually_cached()
-        assert writer.TIMELINE_LENGTH - 1 <= len(whole.items) <= writer.TIMELINE_LENGTH
+        assert writer.TIMELINE_LENGTH - 1 <= len(whole.members) <= writer.TIMELINE_LENGTH
         assert whole.floor is not None
         for at in range(writer.TRIM_SLACK + 1):
-            await cache.writer.apply(database.post(2, 10_000 + at))
+            await cache.apply(database.post(2, 10_000 + at))
         page = await cache.reader.timeline(VIEWER, None, 2000)
         assert page is not None
-        assert len(page.items) <= writer.TIMELINE_LENGTH
+        assert len(page.members) <= writer.TIMELINE_LENGTH
         check(page, database)
 
 
@@ -173,7 +190,7 @@ async def test_a_follow_and_an_unfollow_show_at_once(redis_url: str) -> None:
     async with running_cache(redis_url, database) as cache:
         await cache.eventually_cached()
         for change in (database.follow(VIEWER, 3), database.unfollow(VIEWER, 2)):
-            await cache.writer.apply(change)
+            await cache.apply(change)
             assert await cache.reader.timeline(VIEWER, None, 10) is None
         check(await cache.eventually_cached(), database)
 
@@ -189,16 +206,14 @@ async def test_random_changes_reads_and_wipes(redis_url: str, seed: int) -> None
             viewer, author = rng.randrange(3), rng.randrange(6)
             match rng.randrange(12):
                 case 0:
-                    await cache.writer.apply(database.follow(viewer, author))
+                    await cache.apply(database.follow(viewer, author))
                 case 1 if database.following.get(viewer):
-                    await cache.writer.apply(
-                        database.unfollow(viewer, rng.choice(list(database.following[viewer])))
-                    )
+                    await cache.apply(database.unfollow(viewer, rng.choice(list(database.following[viewer]))))
                 case 2 if database.items.get(author):
-                    await cache.writer.apply(database.delete(rng.choice(list(database.items[author]))))
+                    await cache.apply(database.delete(rng.choice(list(database.items[author]))))
                 case 3 | 4 | 5 | 6:
                     at = clock - rng.choice([0, 0, 0, 200])
-                    await cache.writer.apply(database.post(author, at, rng.random() < 0.3))
+                    await cache.apply(database.post(author, at, rng.random() < 0.3))
                 case 7 if rng.random() < 0.1:
                     await client.flushall()
                 case _:
@@ -251,9 +266,8 @@ async def test_a_crashed_writers_cache_is_not_believed(redis_url: str) -> None:
 async def test_without_redis_everything_goes_on(redis_url: str) -> None:
     database = Database()
     async with running_cache("redis://127.0.0.1:1/0", database) as cache:
-        await cache.writer.apply(database.post(2, 1_000))
+        await cache.apply(database.post(2, 1_000))
         assert await cache.reader.timeline(VIEWER, None, 10) is None
-        assert await cache.reader.post_counts([(5, 6)]) == ({}, None)
         await asyncio.sleep(0.2)
         assert cache.writer.status.epoch is None
         assert cache.writer.status.last_error is None or "127.0.0.1:1" in cache.writer.status.last_error
@@ -272,3 +286,25 @@ async def test_size_of_a_full_timeline(redis_url: str) -> None:
         size = await client.memory_usage(name)
         assert size is not None
         assert size <= 25_000
+
+
+async def test_an_item_for_many_timelines_is_sent_in_slices_and_not_to_who_unfollowed_meanwhile(
+    redis_url: str,
+) -> None:
+    fan_out = FanOut()
+    for viewer in range(1, 5_001):
+        fan_out.watch(viewer, [9_999], 0.0)
+    fan_out.add(9_999, b"first", 1)
+    fan_out.watch(4_000, [9_999], 0.0)  # began anew: its fill has the item
+    fan_out.forget(4_500)
+    fan_out.add(9_999, b"second", 2)
+    sent: dict[int, set[bytes]] = {}
+    while fan_out.is_waiting:
+        part = fan_out.take(300)
+        assert 0 < len(part) <= 300
+        for viewer, change in part.items():
+            sent.setdefault(viewer, set()).update(change.added)
+    assert sent.pop(4_000) == {b"second"}
+    assert sent == {
+        viewer: {b"first", b"second"} for viewer in range(1, 5_001) if viewer not in (4_000, 4_500)
+    }

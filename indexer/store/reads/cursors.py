@@ -89,7 +89,11 @@ Item = TypeVar("Item", bound=Sorted)
 
 
 def newest_first(items: Iterable[Item]) -> list[Item]:
-    return sorted(items, key=lambda item: (item.sort_at, item.place), reverse=True)
+    return sorted(items, key=_order, reverse=True)
+
+
+def _order(item: Sorted) -> tuple[int, str]:
+    return (item.sort_at, item.place)
 
 
 async def read_page(

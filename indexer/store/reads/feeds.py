@@ -35,6 +35,10 @@ class FeedItem(msgspec.Struct, frozen=True, gc=False):
     post: Key
     repost: Key | None = None
     pinned: bool = False
+    order: tuple[int, str] = (0, "")
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "order", (self.sort_at, place(self.cid, self.originator)))
 
     @property
     def originator(self) -> int:
@@ -44,7 +48,7 @@ class FeedItem(msgspec.Struct, frozen=True, gc=False):
     @property
     def place(self) -> str:
         """Where the item stands among those of its time."""
-        return place(self.cid, self.originator)
+        return self.order[1]
 
 
 class AuthorFilter(msgspec.Struct, frozen=True):
