@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -167,5 +167,5 @@ def parse_parameters(kind: type[P], query: str) -> P:
         raise InvalidRequest(f"Missing required key {', '.join(map(repr, missing))}") from None
 
 
-remembered_parameters: Callable[[type[Any], str], Any] = lru_cache(maxsize=4096)(parse_parameters)
+remembered_parameters: Callable[[type[Any], str], Any] = cast(Any, lru_cache(maxsize=4096)(parse_parameters))
 """The same for queries that come again and again; parameters never change."""

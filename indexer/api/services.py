@@ -86,9 +86,15 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
     database = await Database.connect(settings.postgres_url, connections=settings.postgres_connections)
     client = CacheClient(settings.redis_url) if settings.cache_enabled and settings.redis_url else None
     book = RowBook()
-    listener = None
+    listener, reader = None, None
     if client is not None:
-        listener = asyncio.create_task(listen(client, book.begin, book.hear, book.end))
+        reader = CacheReader(client)
+
+        def hear(changes: Changes, number: int) -> None:
+            book.hear(changes)
+            reader.heard(number)
+
+        listener = asyncio.create_task(listen(client, book.begin, hear, book.end))
     try:
         keys = KeyBook(database)
         links = Links(settings.image_cdn_url, settings.video_cdn_url)
@@ -97,7 +103,6 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
             database, keys, edges, links, settings.trusted_verifiers, book, moderator=settings.moderator
         )
         feeds = Feeds(database, keys)
-        reader = None if client is None else CacheReader(client)
         yield Services(
             settings=settings,
             cache=client,

@@ -7,6 +7,7 @@ that connects begins afresh.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -57,8 +58,15 @@ class Changes(msgspec.Struct, array_like=True, frozen=True):
 
 EVERYTHING = Changes(everything=True)
 
+
+class _Message(msgspec.Struct, array_like=True, frozen=True):
+    epoch: str | None
+    number: int
+    changes: Changes
+
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Changes).decode
+_decode = msgspec.msgpack.Decoder(_Message).decode
 
 
 def changes_of(deltas: Deltas) -> Changes:
@@ -101,37 +109,56 @@ def changes_of(deltas: Deltas) -> Changes:
     )
 
 
-async def tell(client: CacheClient, changes: Changes) -> int:
-    """Publish a message; how many workers heard it. Raises CacheError."""
+async def tell(client: CacheClient, changes: Changes, epoch: str | None = None, number: int = 0) -> int:
+    """Publish a message; how many workers heard it. Raises CacheError.
+
+    `epoch` is the writer's: a new one says that what went before may not have been told. Workers tell without.
+    `number` rises with each commit; the cached timelines have what it brought when `keys.sent` has reached it.
+    """
     async with client.commands() as redis:
-        return int(await redis.publish(keys.CHANGES, _encode(changes)))
+        return int(await redis.publish(keys.CHANGES, _encode(_Message(epoch, number, changes))))
 
 
 async def listen(
     client: CacheClient,
     begin: Callable[[], None],
-    changed: Callable[[Changes], None],
+    changed: Callable[[Changes, int], None],
     end: Callable[[], None],
 ) -> None:
     """Pass on messages until cancelled; `begin` and `end` are called when they begin and cease to come.
 
-    They come only while a writer renews its epoch: without one nobody would tell.
+    `begin` is called also when some may have been lost.
+
+    They come only while a writer renews its epoch: without one nobody would tell. What a writer could not tell because
+    Redis failed is noticed within a second and the client's time limit.
     """
     while True:
         try:
             async with client.commands() as redis, redis.pubsub(ignore_subscribe_messages=True) as channel:
                 await channel.subscribe(keys.CHANGES)
-                epoch = await redis.get(keys.EPOCH)
+                epoch = _text(await redis.get(keys.EPOCH))
+                checked = time.monotonic()
                 if epoch is not None:
                     begin()
                 while epoch is not None:
-                    message = await channel.get_message(timeout=keys.EPOCH_SECONDS / 3)
+                    wait = checked + keys.EPOCH_SECONDS / 3 - time.monotonic()
+                    message = await channel.get_message(timeout=max(wait, 0.01))
                     if message is not None:
-                        changed(_decode(message["data"]))
-                    elif await redis.get(keys.EPOCH) != epoch:
-                        break
+                        told = _decode(message["data"])
+                        if told.epoch not in (None, epoch):
+                            epoch = told.epoch
+                            begin()
+                        changed(told.changes, told.number)
+                    if time.monotonic() >= checked + keys.EPOCH_SECONDS / 3:
+                        checked = time.monotonic()
+                        if _text(await redis.get(keys.EPOCH)) != epoch:
+                            break
         except CacheError as error:
             log.warning("changes are not told now", error=str(error))
         finally:
             end()
         await asyncio.sleep(RETRY_SECONDS)
+
+
+def _text(value: bytes | str | None) -> str | None:
+    return value.decode() if isinstance(value, bytes) else value

@@ -32,6 +32,11 @@ def timeline(epoch: str, viewer: int) -> str:
     return of_epoch(epoch, f"timeline:{viewer}")
 
 
+def sent(epoch: str) -> str:
+    """The number of the last commit that all timelines have; see changes.py."""
+    return of_epoch(epoch, "sent")
+
+
 def timeline_reads(epoch: str) -> str:
     """Set of viewer ids that have read their timeline since the writer last emptied it."""
     return of_epoch(epoch, "timeline-reads")

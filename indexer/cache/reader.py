@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -9,6 +12,9 @@ from indexer.cache import keys
 from indexer.cache.client import CacheClient
 from indexer.errors import CacheError
 from indexer.store.reads.together import Together
+
+SENDING_SECONDS = 0.5
+"""How long a commit may take from being told to being in every cached timeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +38,24 @@ class _Question(NamedTuple):
 class CacheReader:
     """Reads one cluster's cache. Methods never raise CacheError."""
 
-    def __init__(self, client: CacheClient) -> None:
+    def __init__(self, client: CacheClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
+        self._clock = clock
+        self._heard: deque[tuple[float, int]] = deque()
+        self._overdue = 0
         self._epoch: str | None = None
         self._script = client.text("read_timeline")
         self._pages: Together[_Question, CachedPage | None] = Together(self._read)
+
+    def heard(self, number: int) -> None:
+        """A commit was told of: after SENDING_SECONDS, timelines that still lack it are not believed any more."""
+        self._heard.append((self._clock() + SENDING_SECONDS, number))
+        self._expect()
+
+    def _expect(self) -> None:
+        now = self._clock()
+        while self._heard and self._heard[0][0] <= now:
+            self._overdue = max(self._overdue, self._heard.popleft()[1])
 
     async def timeline(self, viewer: int, before: int | None, count: int) -> CachedPage | None:
         """About `count` newest items of a home timeline, from sort_at `before` (inclusive) down; None: not cached.
@@ -63,6 +82,7 @@ class CacheReader:
         async with self._client.pipeline() as pipeline:
             pipeline.get(keys.EPOCH)
             if epoch is not None:
+                pipeline.get(keys.sent(epoch))
                 for viewer, before, most in questions:
                     pipeline.eval(
                         self._script,
@@ -79,7 +99,11 @@ class CacheReader:
         self._epoch = current.decode() if current is not None else None
         if self._epoch is None or self._epoch != epoch:
             return None
-        return [_page(answer) for answer in answers[:-1]]
+        sent, *pages, _ = answers
+        self._expect()
+        if int(sent or 0) < self._overdue:
+            return [None] * len(questions)
+        return [_page(answer) for answer in pages]
 
 
 def _page(answer: list[Any] | None) -> CachedPage | None:

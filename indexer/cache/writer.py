@@ -94,6 +94,7 @@ class CacheWriter:
         self._in_order = asyncio.Lock()  # timelines are sent to, filled and dropped one after the other
         self._changed = asyncio.Event()
         self._received: list[float] = []
+        self._number = 0
         self._expected_until = -math.inf
         self.status = CacheWriterStatus()
 
@@ -153,7 +154,9 @@ class CacheWriter:
         try:
             # while nobody listens, what exactly changed need not be made out
             known = self._listeners and deltas.detailed
-            self._listeners = await tell(self._client, changes_of(deltas) if known else EVERYTHING)
+            changes = changes_of(deltas) if known else EVERYTHING
+            self._number = max(self._number + 1, time.time_ns() // 1000)
+            self._listeners = await tell(self._client, changes, self.status.epoch, self._number)
         except CacheError as error:
             self._lose_epoch(error)
             return
@@ -177,7 +180,7 @@ class CacheWriter:
     async def _tell(self, changes: Changes) -> None:
         if self.status.epoch is not None:
             try:
-                await tell(self._client, changes)
+                await tell(self._client, changes, self.status.epoch)
             except CacheError as error:
                 self._lose_epoch(error)
 
@@ -191,6 +194,7 @@ class CacheWriter:
                 await redis.set(keys.EPOCH, epoch, ex=keys.EPOCH_SECONDS)
             self.status.epoch = epoch
             self.status.epochs += 1
+            await self._tell(EVERYTHING)  # what was committed without an epoch was not told
             log.info("cache epoch begins", epoch=epoch)
             return
         try:
@@ -310,10 +314,17 @@ class CacheWriter:
             await self._changed.wait()
             self._changed.clear()
             received, self._received = self._received, []
+            number = self._number
             while self._fan_out.is_waiting and self.status.epoch is not None:
                 try:
                     async with self._in_order:
                         await self._send(self.status.epoch, self._fan_out.take(SLICE))
+                except CacheError as error:
+                    self._lose_epoch(error)
+            if self.status.epoch is not None:
+                try:
+                    async with self._client.commands() as redis:
+                        await redis.set(keys.sent(self.status.epoch), number, ex=keys.TIMELINE_SECONDS)
                 except CacheError as error:
                     self._lose_epoch(error)
             for received_at in received:

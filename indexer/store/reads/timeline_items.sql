@@ -1,8 +1,8 @@
--- Posts and reposts by the accounts that one follows, newest first, with every item of the last one's time. Reads at
+-- Posts and reposts by the accounts that one follows (other than oneself), newest first, with every item of the last one's time. Reads at
 -- most $4 entries of each account's own index above the floor: what lies below is never touched.
 -- $1 viewer, $2 no later than (ms), $3 no earlier than (ms), $4 at least this many if there are in this window
 WITH followed AS MATERIALIZED (
-    SELECT subject_actor AS actor FROM follow WHERE actor = $1
+    SELECT subject_actor AS actor FROM follow WHERE actor = $1 AND subject_actor <> $1
 ), top AS (
     SELECT i.*
     FROM followed f

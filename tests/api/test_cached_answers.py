@@ -1,0 +1,303 @@
+"""Cached or not, an answer is the same byte by byte: whatever is written, whoever asks, whatever happens to Redis.
+
+Random commits go through the real door and the real writer; viewers mute, bookmark and look at their notifications
+through the API; and the same questions go to an application that keeps things and to one that does not.
+INDEXER_CACHED_ANSWERS: how many steps a run has (60 unless told otherwise).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from indexer.api.application import Application
+from indexer.api.auth import Authenticator, audiences_of
+from indexer.api.services import Services, open_services
+from indexer.cache.client import CacheClient
+from indexer.cache.reader import SENDING_SECONDS
+from indexer.cache.writer import CacheWriter
+from indexer.config import Settings
+from indexer.hydration import rows
+from indexer.ops.embedded import EmbeddedServers, Tuning, ephemeral_servers
+from indexer.store import home
+from indexer.store.home import HomeTimeline
+from indexer.store.reads.feeds import FILTERS
+from indexer.sync.identity import IdentityResolver, IdentitySettings
+from tests.api.conftest import SERVICE, Client, Keys
+from tests.api.lexicon import Lexicons
+from tests.api.world import Account
+from tests.store.pipeline import Pipeline
+from tests.store.streams import Stream
+
+pytestmark = pytest.mark.anyio
+
+STEPS = int(os.environ.get("INDEXER_CACHED_ANSWERS", "60"))
+NOW = 1_900_000_000_000
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[EmbeddedServers]:
+    """A Valkey of the test's own: it breaks it."""
+    with ephemeral_servers(Tuning(postgres={"shared_buffers": "16MB"})) as servers:
+        yield servers
+
+
+class Source:
+    """What the writer of the cache reads, from Postgres."""
+
+    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+        self._pool = pool
+
+    async def follows(self, viewer: int) -> list[int]:
+        return await home.follows(self._pool, viewer)
+
+    async def timeline(self, viewer: int, count: int) -> HomeTimeline:
+        return await home.home_timeline(self._pool, viewer, count, NOW)
+
+
+class Both:
+    """An application that keeps things and one that does not, over one database."""
+
+    def __init__(self, stack: AsyncExitStack, lexicons: Lexicons) -> None:
+        self._stack = stack
+        self._lexicons = lexicons
+        self._keys = Keys()
+        self.services: list[Services] = []
+        self.clients: list[Client] = []
+
+    async def open(self, settings: Settings, identities: IdentityResolver) -> None:
+        services = await self._stack.enter_async_context(open_services(settings, identities))
+        authenticator = Authenticator(self._keys, audiences=audiences_of(SERVICE))
+        self.services.append(services)
+        self.clients.append(Client(Application(services, authenticator), self._keys, self._lexicons))
+
+    async def compare(self, nsid: str, params: dict[str, Any], viewer: Account | None) -> str | None:
+        """Ask both; the answer's cursor, if it has one."""
+        kept, read = [await client.ask(nsid, params, viewer=viewer) for client in self.clients]
+        assert (kept.status, kept.headers) == (read.status, read.headers), (nsid, params, viewer)
+        if kept.body != read.body:
+            ours, theirs = orjson.loads(kept.body), orjson.loads(read.body)
+            raise AssertionError(
+                f"{nsid} {params} as {viewer}: {difference(ours, theirs) or 'order of members'}"
+            )
+        cursor: str | None = orjson.loads(kept.body).get("cursor")
+        return cursor
+
+    async def tell(self, nsid: str, body: dict[str, Any], viewer: Account) -> None:
+        """A procedure, through the application that keeps things."""
+        response = await self.clients[0].ask(nsid, viewer=viewer, body=body)
+        assert response.status in (200, 400), response.body
+
+
+def difference(kept: Any, read: Any, path: str = "") -> str | None:
+    """Where two JSON values differ first, and how."""
+    if isinstance(kept, dict) and isinstance(read, dict):
+        for name in [*kept, *read]:
+            if (found := difference(kept.get(name), read.get(name), f"{path}.{name}")) is not None:
+                return found
+        return None
+    if isinstance(kept, list) and isinstance(read, list) and len(kept) == len(read):
+        for place, (one, other) in enumerate(zip(kept, read, strict=True)):
+            if (found := difference(one, other, f"{path}[{place}]")) is not None:
+                return found
+        return None
+    if isinstance(kept, list) and isinstance(read, list):
+        few, many = sorted((kept, read), key=len)
+        extra = next((item for item in many if item not in few), None)
+        return f"at {path}: kept {len(kept)}, read {len(read)} items; only one has {str(extra)[:600]}"
+    return None if kept == read else f"at {path}: kept {str(kept)[:600]}, read {str(read)[:600]}"
+
+
+@pytest.fixture
+async def both(
+    postgres_url: str, servers: EmbeddedServers, lexicons: Lexicons, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Both]:
+    # the test waits for messages itself, and asks at once
+    monkeypatch.setattr(rows, "SETTLING_SECONDS", 0.0)
+    async with AsyncExitStack() as stack:
+        identities = await stack.enter_async_context(IdentityResolver(IdentitySettings()))
+        opened = Both(stack, lexicons)
+        for enabled in (True, False):
+            await opened.open(
+                Settings(
+                    postgres_url=postgres_url,
+                    redis_url=servers.redis_url,
+                    service_did=SERVICE,
+                    cache_enabled=enabled,
+                ),
+                identities,
+            )
+        yield opened
+
+
+@contextlib.asynccontextmanager
+async def writing(postgres_url: str, redis_url: str) -> AsyncIterator[CacheWriter]:
+    client = CacheClient(redis_url)
+    pool = await asyncpg.create_pool(postgres_url, min_size=1, max_size=2)
+    writer = CacheWriter(client, Source(pool))
+    running = asyncio.create_task(writer.run())
+    try:
+        yield writer
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await client.close()
+        await pool.close()
+
+
+class Play:
+    """One run: a stream of commits, and questions in between."""
+
+    def __init__(self, seed: int, both: Both, writer: CacheWriter, pipeline: Pipeline) -> None:
+        self.random = random.Random(seed)
+        self.stream = Stream(seed, events=STEPS * 6, statuses=(None, None, None, "deactivated", "takendown"))
+        self.events = self.stream.shuffled(0.2)
+        self.both, self.writer, self.pipeline = both, writer, pipeline
+        self.viewers = [Account(0, account.did, "") for account in self.stream.accounts[:4]]
+        self.kept_answers = 0
+
+    async def step(self) -> None:
+        """A few commits, perhaps something private, then questions."""
+        count = self.random.choice([1, 1, 2, 5, 12])
+        frames = [self.events.pop(0).frame for _ in range(min(count, len(self.events)))]
+        if frames:
+            await self.commit(frames)
+        viewer = self.random.choice([*self.viewers, None])
+        if viewer is not None and self.random.random() < 0.2:
+            await self.something_private(viewer)
+        for _ in range(4):
+            await self.question(self.random.choice([viewer, *self.viewers, None]))
+
+    async def commit(self, frames: list[bytes]) -> None:
+        book = self.both.services[0].hydrator.book
+        before, epochs = book.messages, self.writer.status.epochs
+        deltas = await self.pipeline.write(frames)
+        await self.writer.apply(deltas)
+        for _ in range(2_000):  # what was not told is noticed within the time that an epoch is believed
+            if (book.messages > before or not book.is_told) and self.writer.is_idle:
+                if self.writer.status.epoch is None or self.writer.status.epochs != epochs:
+                    await asyncio.sleep(SENDING_SECONDS)  # so long a timeline may lack what could not be sent
+                return
+            await asyncio.sleep(0.002)
+        raise AssertionError("a commit was neither told nor missed within 4 s")
+
+    async def something_private(self, viewer: Account) -> None:
+        other = self.random.choice(self.stream.accounts).did
+        uri, cid, root = self.random.choice(self.stream.posts)
+        choices: list[tuple[str, dict[str, Any]]] = [
+            ("app.bsky.graph.muteActor", {"actor": other}),
+            ("app.bsky.graph.muteActor", {"actor": other, "onlyReposts": True}),
+            ("app.bsky.graph.unmuteActor", {"actor": other}),
+            ("app.bsky.graph.muteThread", {"root": root}),
+            ("app.bsky.graph.unmuteThread", {"root": root}),
+            ("app.bsky.bookmark.createBookmark", {"uri": uri, "cid": cid}),
+            ("app.bsky.bookmark.deleteBookmark", {"uri": uri}),
+            ("app.bsky.notification.updateSeen", {"seenAt": "2025-06-15T12:00:00.000Z"}),
+            *([("app.bsky.graph.muteActorList", {"list": lists})] if (lists := self._list()) else []),
+            *([("app.bsky.graph.unmuteActorList", {"list": lists})] if lists else []),
+        ]
+        nsid, body = self.random.choice(choices)
+        book = self.both.services[0].hydrator.book
+        before = book.messages
+        await self.both.tell(nsid, body, viewer)
+        for _ in range(100 if "ookmark" in nsid and book.is_told else 0):
+            if book.messages > before:  # the count of bookmarks is told, the rest is known by the version
+                return
+            await asyncio.sleep(0.002)
+
+    def _list(self) -> str | None:
+        return self.random.choice(self.stream.lists) if self.stream.lists else None
+
+    async def question(self, viewer: Account | None) -> None:
+        author = self.random.choice(self.stream.accounts).did
+        posts = [post[0] for post in self.stream.posts]
+        limit = self.random.choice([1, 3, 10, 50, 100])
+        questions: list[tuple[str, dict[str, Any]]] = [
+            (
+                "app.bsky.feed.getAuthorFeed",
+                {"actor": author, "limit": limit, "filter": self.random.choice(list(FILTERS))},
+            ),
+            ("app.bsky.feed.getPosts", {"uris": self.random.sample(posts, min(25, len(posts)))}),
+            ("app.bsky.actor.getProfile", {"actor": author}),
+            ("app.bsky.feed.getPostThread", {"uri": self.random.choice(posts)}),
+        ]
+        if viewer is not None:
+            questions += [("app.bsky.feed.getTimeline", {"limit": limit})] * 4
+            questions += [("app.bsky.notification.listNotifications", {"limit": limit})]
+        nsid, params = self.random.choice(questions)
+        cursor = await self.both.compare(nsid, params, viewer)
+        for _ in range(3 if cursor is not None else 0):
+            cursor = await self.both.compare(nsid, {**params, "cursor": cursor}, viewer)
+            if cursor is None:
+                break
+
+    async def timelines_are_cached(self) -> None:
+        """Read the viewers' timelines until they come from the cache."""
+        lookups = self.both.services[0].home.lookups
+        for _ in range(400):
+            before = lookups["hit"]
+            for viewer in self.viewers:
+                await self.both.compare("app.bsky.feed.getTimeline", {"limit": 20}, viewer)
+            if lookups["hit"] - before == len(self.viewers):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError("the timelines did not become cached within 20 s")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_random_commits_and_private_doings(
+    postgres_url: str, servers: EmbeddedServers, both: Both, seed: int
+) -> None:
+    async with writing(postgres_url, servers.redis_url) as writer, Pipeline(postgres_url) as pipeline:
+        play = Play(seed, both, writer, pipeline)
+        await play.commit([play.events.pop(0).frame for _ in range(STEPS)])
+        await play.timelines_are_cached()
+        for _ in range(STEPS):
+            await play.step()
+        assert both.services[0].home.lookups["hit"] > STEPS / 4
+
+
+async def test_redis_is_wiped_paused_and_killed(
+    postgres_url: str, servers: EmbeddedServers, both: Both
+) -> None:
+    async with (
+        writing(postgres_url, servers.redis_url) as writer,
+        Pipeline(postgres_url) as pipeline,
+        redis.asyncio.Redis.from_url(servers.redis_url) as server,
+    ):
+        play = Play(3, both, writer, pipeline)
+        await play.commit([play.events.pop(0).frame for _ in range(STEPS)])
+        await play.timelines_are_cached()
+        for number in range(max(4, STEPS // 15)):
+            await breaking(server, servers, number % 4)
+            for _ in range(3):
+                await play.step()
+        await play.timelines_are_cached()
+
+
+async def breaking(server: redis.asyncio.Redis, servers: EmbeddedServers, how: int) -> None:
+    """Something happens to Redis. Where it does not answer any more, that is what was wanted."""
+    pid = servers.pids["valkey"]
+    with contextlib.suppress(RedisError, OSError):
+        if how == 0:
+            await server.flushall()
+        elif how == 1:
+            await server.client_pause(300)
+        elif how == 2 and pid is not None:
+            os.kill(pid, signal.SIGSTOP)
+            asyncio.get_running_loop().call_later(0.5, os.kill, pid, signal.SIGCONT)
+        elif pid is not None:
+            os.kill(pid, signal.SIGKILL)
