@@ -234,7 +234,8 @@ class CacheWriter:
             return
         async with self._client.pipeline() as pipeline:
             pipeline.spop(keys.timeline_reads(epoch), 10_000)
-            (readers,) = await pipeline.execute()
+            pipeline.expire(keys.sent(epoch), keys.TIMELINE_SECONDS)
+            readers, _ = await pipeline.execute()
         if readers:
             self._expected_until = self._clock() + EXPECTED_SECONDS
         for reader in readers or ():
