@@ -370,7 +370,7 @@ class Asker:
     @property
     def is_ordinary(self) -> bool:
         """Whether the asker sees what everybody sees but for blocks and mutes: no labels, nothing taken down."""
-        return not (self.labelers or self.include_takedowns or self.skip_viewer_blocks)
+        return not (self.labelers or self.redact or self.include_takedowns or self.skip_viewer_blocks)
 
 
 class Holes:
