@@ -9,6 +9,10 @@ import os
 
 import trio
 
+# While data comes in so fast that the socket was emptied again so soon, waking up for every packet would cost more than
+# reading: what comes meanwhile is left to gather. This is also the delay that a message can get.
+_GATHER_SECONDS = 0.001
+
 
 class SocketReader:
     """Reads a Trio socket stream into buffers of the caller's, with as few system calls and task switches as can be.
@@ -21,13 +25,14 @@ class SocketReader:
     def __init__(self, stream: trio.SocketStream) -> None:
         self._socket = stream.socket
         self._empty = True
+        self._woke_at = float("-inf")
 
     async def receive_into(self, window: memoryview) -> int:
         """Fill `window` as far as the kernel can, waiting only if it has nothing; returns how many bytes, 0 at the end
         of the stream. Raises trio.BrokenResourceError, or trio.ClosedResourceError if this side closed it."""
         while True:
             if self._empty:
-                await trio.lowlevel.wait_readable(self._socket)
+                await self._wait()
             try:
                 size = os.readv(self._socket.fileno(), (window,))
             except BlockingIOError:
@@ -37,3 +42,14 @@ class SocketReader:
             else:
                 self._empty = size < len(window)
                 return size
+
+    async def _wait(self) -> None:
+        """Until the socket is readable, or may be."""
+        now = trio.current_time()
+        if now - self._woke_at < _GATHER_SECONDS:
+            # Should nothing have come, the next turn comes here again, later than that.
+            self._woke_at = float("-inf")
+            await trio.sleep(_GATHER_SECONDS)
+        else:
+            await trio.lowlevel.wait_readable(self._socket)
+            self._woke_at = trio.current_time()

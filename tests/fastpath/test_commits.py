@@ -16,7 +16,7 @@ from atmst.mst.node_wrangler import NodeWrangler
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer._fastpath import cbor
+from indexer._fastpath import cbor, sha256
 from indexer._fastpath.cid import CID
 from indexer._fastpath.proof import prove_commit, read_repository
 from indexer.errors import FrameError
@@ -74,6 +74,26 @@ def test_generated_commits_invert(seed: int) -> None:
         wrong = root_of({**before, "com.example.a/other": record(1)})
         with pytest.raises(FrameError, match="inversion"):
             prove_commit(built.frame(prevData=wrong))
+
+
+@pytest.mark.parametrize("extensions", [True, False])
+def test_however_the_chain_to_the_root_is_hashed(extensions: bool) -> None:
+    """Beside the blocks, from states kept of them, or alone; two messages at once or one after the other."""
+    rng = random.Random(5)
+    sha256.allow_extensions(extensions)
+    try:
+        for _ in range(60):
+            before, after = random_change(rng, rng.choice([0, 1, 5, 60, 200]), rng.choice([1, 2, 5, 30]))
+            built = build_commit(before, after)
+            for hashes in (True, False):
+                assert prove_commit(built.frame(), hashes=hashes).inverted
+            signed = prove_commit(built.frame(), hashes=False).signed_digest
+            assert prove_commit(built.frame()).signed_digest == signed
+            wrong = root_of({**before, "com.example.a/other": record(1)})
+            with pytest.raises(FrameError, match="inversion"):
+                prove_commit(built.frame(prevData=wrong), hashes=False)
+    finally:
+        sha256.allow_extensions(True)
 
 
 def test_generated_repositories_read_completely() -> None:
