@@ -121,7 +121,7 @@ class Client:
         headers: dict[str, str] | None = None,
         body: object = None,
     ) -> Response:
-        """The raw answer."""
+        """The raw answer; a success fits its lexicon."""
         query = urlencode(
             {name: value for name, value in (params or {}).items() if value is not None}, doseq=True
         )
@@ -133,7 +133,11 @@ class Client:
             data = orjson.dumps(body)
             given["content-type"] = "application/json"
         method = "GET" if body is None else "POST"
-        return await self.application.answer(Request(method, f"/xrpc/{nsid}", query, given, data))
+        response = await self.application.answer(Request(method, f"/xrpc/{nsid}", query, given, data))
+        if response.status == 200:
+            value = orjson.loads(response.body) if response.body else None
+            assert self.lexicons.problems(nsid, value) == []
+        return response
 
     def token(self, did: str, nsid: str) -> str:
         return service_token(self.keys.of(did), did, nsid)
@@ -145,7 +149,6 @@ class Client:
         response = await self.ask(nsid, params, viewer=viewer)
         assert response.status == 200, (response.status, response.body)
         value: dict[str, Any] = orjson.loads(response.body)
-        assert self.lexicons.problems(nsid, value) == []
         return value
 
     async def error(

@@ -5,17 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from indexer.api.endpoint import Call, Endpoint, paged, pipeline
-from indexer.api.endpoints.feed.get_likes import with_subject
-from indexer.api.parameters import AtUri, Cid, Paged
+from indexer.api.subjects import Params, pointing, with_subject
 from indexer.hydration.state import Edge, Json, State
-from indexer.store.reads.cursors import Cursor, of_an_older_kind
 from indexer.views.profiles import profile
 from indexer.views.rules import viewer_blocks
-
-
-class Params(Paged, frozen=True, kw_only=True):
-    uri: AtUri
-    cid: Cid | None = None
 
 
 class Skeleton(NamedTuple):
@@ -24,14 +17,7 @@ class Skeleton(NamedTuple):
 
 
 async def skeleton(call: Call[Params]) -> Skeleton:
-    params = call.params
-    if of_an_older_kind(params.cursor):
-        return Skeleton([])
-    cursor = Cursor.parse(params.cursor)
-    key = (await call.services.keys.post_keys([params.uri])).get(params.uri)
-    if key is None:
-        return Skeleton([])
-    return Skeleton(*await call.services.edges.reposts_of(key, cursor, params.limit))
+    return Skeleton(*await pointing(call, call.services.edges.reposts_of))
 
 
 async def hydrate(call: Call[Params], found: Skeleton) -> State:
@@ -45,7 +31,7 @@ def rules(call: Call[Params], found: Skeleton, state: State) -> Skeleton:
 def present(call: Call[Params], found: Skeleton, state: State) -> Json:
     views = (profile(state, repost.actor) for repost in found.reposts)
     answer = {"repostedBy": [view for view in views if view is not None]}
-    return with_subject(call.params.uri, call.params.cid, answer, found.cursor)
+    return with_subject(call, answer, found.cursor)
 
 
 ENDPOINT = Endpoint(
