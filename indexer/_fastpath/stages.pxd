@@ -15,15 +15,6 @@ cdef enum:
     PLACES = 897  # the groups of 128 waves, and one
 
 
-# What an account was before `gate` moved it on.
-ctypedef struct Former:
-    uint32_t slot
-    int64_t rev
-    uint8_t data[32]
-    uint8_t state
-    bint has_data
-
-
 cdef str text_of(Slice part)
 
 
@@ -34,8 +25,7 @@ cdef class Stages:
     cdef readonly object error
     cdef readonly Py_ssize_t taken
     cdef AccountTable table  # the one that `unknown` was asked with: slots are numbers in it
-    cdef Former *formers
-    cdef uint32_t former_count
+    cdef bint gated  # accounts have been moved on
     cdef PublicKey *keys  # one a frame, for `verify`
     cdef uint32_t *order  # numbers of rows, by wave, group and n
     cdef uint32_t *starts  # where each wave's groups begin in it
@@ -47,5 +37,4 @@ cdef class Stages:
     cdef int belong(self, AccountTable accounts) except -1
     cdef Account *author(self, AccountTable accounts, uint32_t frame) except NULL
     cdef void verify_range(self, uint32_t start, uint32_t end) noexcept nogil
-    cdef int remember(self, AccountTable accounts, Account *account) except -1
     cdef void sort_rows(self) noexcept nogil

@@ -46,7 +46,6 @@ cdef class Stages:
 
     def __dealloc__(self):
         gathering_free(&self.g)
-        free(self.formers)
         free(self.keys)
         free(self.order)
         free(self.starts)
@@ -193,21 +192,6 @@ cdef class Stages:
 
     # --- the chain of commits -----------------------------------------------------------------------------------------
 
-    cdef int remember(self, AccountTable accounts, Account *account) except -1:
-        cdef Former *former
-        if self.formers == NULL:
-            self.formers = <Former *> malloc((self.g.frame_count + 1) * sizeof(Former))
-            if self.formers == NULL:
-                raise MemoryError
-        former = &self.formers[self.former_count]
-        self.former_count += 1
-        former.slot = <uint32_t> (account - accounts.accounts)
-        former.rev = account.rev
-        former.state = account.state
-        former.has_data = account.has_data
-        memcpy(former.data, account.data, 32)
-        return 0
-
     def gate(self, AccountTable accounts not None, *, bint strict=False) -> None:
         """Drop what has been applied before (rev not above the account's), and advance the accounts by what stands.
 
@@ -220,7 +204,7 @@ cdef class Stages:
         cdef Account *account
         cdef bint connected
         self.belong(accounts)
-        if self.former_count:
+        if self.gated:
             raise InvariantBroken("a batch was gated twice")
         for i in range(self.g.frame_count):
             frame = &self.g.frames[i]
@@ -249,7 +233,7 @@ cdef class Stages:
                     and (not account.has_data or not frame.has_prev_data or memcmp(account.data, frame.prev_data, 32) == 0)
                 )
             frame.desynchronizes = not connected
-            self.remember(accounts, account)
+            self.gated = True
             if not connected and (strict or frame.kind == FRAME_SYNC):
                 account.state = DESYNCHRONIZED
                 frame.status = HELD
@@ -259,20 +243,6 @@ cdef class Stages:
             account.rev = frame.rev
             memcpy(account.data, frame.data, 32)
             account.has_data = True
-
-    def rollback(self, AccountTable accounts not None) -> None:
-        """Undo what `gate` did to the accounts; batches are rolled back last first."""
-        cdef Former *former
-        cdef Account *account
-        self.belong(accounts)
-        while self.former_count:
-            self.former_count -= 1
-            former = &self.formers[self.former_count]
-            account = &accounts.accounts[former.slot]
-            account.rev = former.rev
-            account.state = former.state
-            account.has_data = former.has_data
-            memcpy(account.data, former.data, 32)
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
