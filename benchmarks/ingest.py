@@ -7,7 +7,7 @@ Runs `indexer bench ingest` (own servers, a relay playing a file over a real Web
 
 load       the shared vectors' load.frames, hashes checked
 reference  the reference AppView's own indexer on the same frames, right after: `ingest.mjs` of the kit in --peer, or in
-           INDEXER_PEER (its README says how it is installed; its Postgres is started here if it does not run)
+           BENCHMARK_PEER (its README says how it is installed; its Postgres is started here if it does not run)
 hashes     a simulation, hashes checked (or the file of --frames)
 full       the same with signatures and proofs
 latency    the first of it at 2,000 events a second
@@ -68,7 +68,7 @@ def main() -> int:
     parser.add_argument("--frames", type=Path, help="a file to play instead of a simulation")
     parser.add_argument("--docs", type=Path, help="the DID documents of --frames; those beside it are found")
     parser.add_argument(
-        "--peer", type=Path, default=os.environ.get("INDEXER_PEER"), help="the kit's directory"
+        "--peer", type=Path, default=os.environ.get("BENCHMARK_PEER"), help="the kit's directory"
     )
     parser.add_argument("--only", nargs="+", choices=RUNS, default=list(RUNS))
     parser.add_argument("--json", action="store_true")
@@ -116,7 +116,7 @@ def _measure(arguments: argparse.Namespace, directory: Path) -> Results:
         results["load"] = run(_plan(LOAD_FRAMES, documents=LOAD_DOCUMENTS))
     if "reference" in wanted:
         if arguments.peer is None or not (Path(arguments.peer) / "ingest.mjs").is_file():
-            _left_out("reference", "neither --peer nor INDEXER_PEER names a directory with ingest.mjs")
+            _left_out("reference", "neither --peer nor BENCHMARK_PEER names a directory with ingest.mjs")
         else:
             results["reference"] = _reference(Path(arguments.peer), directory)
     if "hashes" in wanted:

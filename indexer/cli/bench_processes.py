@@ -32,7 +32,7 @@ def playing(
     command = [*COMMAND, "simulate", "--frames", str(path), "--rate", str(rate or 0), "--port", str(port)]
     if documents is not None:
         command += ["--documents", str(documents)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as relay:
+    with subprocess.Popen(command, env=own_environment(), stdout=subprocess.PIPE) as relay:
         try:
             assert relay.stdout is not None
             line = relay.stdout.readline()

@@ -94,6 +94,7 @@ class IngestStore:
         with store_errors("cannot save an identity"):
             assert self._pool is not None
             async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(load("identity_begin"))
                 if not finding.is_final:
                     await connection.execute(load("identity_postpone"), finding.actor, now() + MINUTE)
                     return
