@@ -28,8 +28,12 @@ class Search:
         self._database = database
         self._keys = keys
 
-    async def actors(self, term: str, cursor: Cursor | None, limit: int) -> tuple[list[int], str | None]:
+    async def actors(
+        self, term: str, cursor: Cursor | None, limit: int, *, looked_at: int = 1_000
+    ) -> tuple[list[int], str | None]:
         """A page of the accounts whose handle or display name holds `term`, and the cursor after it.
+
+        So many of the most followed accounts, and of those that hold it, are looked at.
 
         An exact handle comes first, then names that begin with the term, the most followed first, then the others.
         """
@@ -40,7 +44,7 @@ class Search:
             anywhere, beginning = f"%{escaped}%", f"% {escaped}%"
             looked_for = beginning if len(term) < _SHORTEST_PART else anywhere
             rows = await self._database.rows(
-                "actor_search", anywhere, beginning, looked_for, *before, limit + 1
+                "actor_search", anywhere, beginning, looked_for, *before, limit + 1, looked_at
             )
         else:
             rows = await self._database.rows("actors_newest", *before, limit + 1)

@@ -10,6 +10,9 @@ from indexer.hydration.state import Json, State
 from indexer.views.profiles import profile_basic
 from indexer.views.rules import viewer_blocks
 
+_LOOKED_AT = 200
+"""Who types waits for each letter: fewer than in a search that goes on for pages."""
+
 
 class Params(Parameters, frozen=True, kw_only=True):
     term: str | None = None
@@ -29,7 +32,9 @@ class Skeleton(NamedTuple):
 
 async def skeleton(call: Call[Params]) -> Skeleton:
     params = call.params
-    return Skeleton(*await call.services.search.actors(params.wanted, None, params.limit))
+    return Skeleton(
+        *await call.services.search.actors(params.wanted, None, params.limit, looked_at=_LOOKED_AT)
+    )
 
 
 async def hydrate(call: Call[Params], found: Skeleton) -> State:
