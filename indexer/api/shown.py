@@ -27,10 +27,11 @@ T = TypeVar("T")
 class Kind(Generic[T]):
     """What is shown: its key, how its state is read, its template, and the view for one viewer (None: not shown)."""
 
+    name: str
     key: Callable[[T], Hashable]
     hydrate: Callable[[Hydrator, Asker, list[T]], Awaitable[State]]
-    template: Callable[[Templates, T], Made[Template]]
     alone: Callable[[State, T], orjson.Fragment | None]
+    template: Callable[[Templates, T], Made[Template]] | None = None
 
 
 async def show(
@@ -38,9 +39,8 @@ async def show(
 ) -> list[orjson.Fragment | None]:
     """The view of each thing, None for those that the viewer is not to see."""
     kept = hydrator.book.of(asker.viewer, asker.version)
-    if kept is None or not asker.is_ordinary:
-        state = await kind.hydrate(hydrator, asker, list(things))
-        return [kind.alone(state, thing) for thing in things]
+    if kept is None or kind.template is None or not asker.is_ordinary:
+        return await show_alone(hydrator, asker, things, kind)
     shown: list[orjson.Fragment | None] = [None] * len(things)
     found, alone = await _templates(hydrator, kept, asker, things, kind)
     state = hydrator.state(asker)
@@ -57,6 +57,19 @@ async def show(
     return shown
 
 
+async def show_alone(
+    hydrator: Hydrator, asker: Asker, things: Sequence[T], kind: Kind[T]
+) -> list[orjson.Fragment | None]:
+    """The same for things that only one viewer ever sees."""
+    kept = hydrator.book.of(asker.viewer, asker.version)
+    if kept is None or not asker.is_ordinary:
+        state = await kind.hydrate(hydrator, asker, list(things))
+        return [kind.alone(state, thing) for thing in things]
+    shown: list[orjson.Fragment | None] = [None] * len(things)
+    await _alone(hydrator, kept, asker, things, kind, list(range(len(things))), shown)
+    return shown
+
+
 async def _alone(
     hydrator: Hydrator,
     kept: ViewerRows,
@@ -69,7 +82,7 @@ async def _alone(
     """Put the views of the things that have to be made for the viewer alone into `shown`."""
     missing: list[int] = []
     for place in places:
-        view = kept.views.get((kind, kind.key(things[place])))
+        view = kept.views.get((kind.name, kind.key(things[place])))
         if view is ABSENT:
             missing.append(place)
         else:
@@ -84,7 +97,7 @@ async def _alone(
         shown[place] = made.it
         if made.is_lasting:
             size = 0 if made.it is None else len(orjson.dumps(made.it))
-            kept.views.put((kind, kind.key(thing)), made.it, token, made.subjects, size)
+            kept.views.put((kind.name, kind.key(thing)), made.it, token, made.subjects, size)
 
 
 async def _templates(
@@ -104,6 +117,7 @@ async def _templates(
         else:
             found.append((place, template))
     if missing:
+        assert kind.template is not None
         token = book.messages
         state = await kind.hydrate(hydrator, asker, [things[place] for place in missing])
         templates = Templates(state)
@@ -129,7 +143,7 @@ async def _posts(hydrator: Hydrator, asker: Asker, keys: list[Key]) -> State:
     return await hydrator.posts(asker, keys)
 
 
-POSTS: Kind[Key] = Kind(lambda key: key, _posts, Templates.post, _post_alone)
+POSTS: Kind[Key] = Kind("post", lambda key: key, _posts, _post_alone, Templates.post)
 """Posts by their keys; those of whom a block keeps from the viewer are not shown."""
 
 
@@ -140,7 +154,7 @@ async def _feed(hydrator: Hydrator, asker: Asker, items: list[FeedItem]) -> Stat
     return await hydrator.feed(asker, items)
 
 
-def feed_items(hides: Callable[[Hidden], bool]) -> Kind[FeedItem]:
+def feed_items(name: str, hides: Callable[[Hidden], bool]) -> Kind[FeedItem]:
     """Feed items, less those that `hides` says are hidden. An item that nothing ties to the viewer is never hidden."""
 
     def alone(state: State, item: FeedItem) -> orjson.Fragment | None:
@@ -149,7 +163,7 @@ def feed_items(hides: Callable[[Hidden], bool]) -> Kind[FeedItem]:
         view = feed_view_post(state, item)
         return None if view is None else orjson.Fragment(orjson.dumps(view))
 
-    return Kind(_item_key, _feed, Templates.feed_item, alone)
+    return Kind(name, _item_key, _feed, alone, Templates.feed_item)
 
 
 def _item_key(item: FeedItem) -> Hashable:

@@ -15,21 +15,22 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import redis
 import trio
+import uvloop
 from prometheus_client.parser import text_string_to_metric_families
 
 from indexer.app import run_replay
 from indexer.cache import keys
 from indexer.cli.bench_processes import COMMAND, free_port, own_environment, playing
-from indexer.cli.http_load import Load, ask
+from indexer.cli.http_load import Load, Question, ask
 from indexer.config import Settings
 from indexer.errors import StoreError
 from indexer.firehose.files import FramesReader, FramesWriter
@@ -54,13 +55,11 @@ METHODS = {
 MIX = {"getTimeline": 70, "getPostThread": 12, "getProfile": 8, "getAuthorFeed": 6, "listNotifications": 4}
 """What open sessions ask, in percent: mostly their timeline."""
 
-Question = Callable[[], tuple[str, str]]
-
 
 @dataclass(frozen=True)
 class Plan:
     """What is measured. events: of the network's history; accounts; live_events: sent while sessions read, `rate` a
-    second; viewers: accounts that read; seconds: for each cell.
+    second; viewers: accounts that read; seconds: for each cell; warming: before each method's first.
     """
 
     events: int = 60_000
@@ -69,6 +68,7 @@ class Plan:
     rate: float = 500.0
     viewers: int = 200
     seconds: float = 3.0
+    warming: float = 1.0
     workers: int = 0
     quiet: bool = False
 
@@ -99,14 +99,21 @@ def run(plan: Plan) -> dict[str, Any]:
             INDEXER_LOG_LEVEL="warning",
         )
         with playing(live, 1.0, relay_port):
-            stack.enter_context(_running("ingest", environment))
-            stack.enter_context(_running("api", environment))
-            _wait(api_port)
-            bench = _Bench(plan, api_port, environment["INDEXER_SERVICE_DID"], servers.postgres_url)
-            methods = asyncio.run(bench.methods())
+            stack.enter_context(running("ingest", environment))
+            stack.enter_context(running("api", environment))
+            wait_for_api(api_port)
+            population = Population(SEED, plan.accounts)
+            bench = Questions(
+                api_port,
+                environment["INDEXER_SERVICE_DID"],
+                [population.identity(number) for number in range(plan.viewers)],
+                [population.did(number) for number in range(plan.accounts)],
+                asyncio.run(newest_posts(servers.postgres_url)),
+            )
+            methods = uvloop.run(bench.methods(plan))
         before = _histograms(metrics_port)
         with playing(live, plan.rate, relay_port):
-            sessions = asyncio.run(bench.sessions(plan.live_events / plan.rate))
+            sessions = uvloop.run(bench.sessions(plan.live_events / plan.rate))
         after = _histograms(metrics_port)
         return {
             **methods,
@@ -141,7 +148,8 @@ async def _analyze(url: str) -> None:
     await connection.close()
 
 
-async def _newest_posts(url: str) -> list[str]:
+async def newest_posts(url: str) -> list[str]:
+    """The AT-URIs of the newest 2,000 posts."""
     connection = await connect(url, settings=READER_SETTINGS)
     try:
         return [row[0] for row in await connection.fetch(load("bench_posts"), 2_000)]
@@ -149,18 +157,27 @@ async def _newest_posts(url: str) -> list[str]:
         await connection.close()
 
 
-class _Bench:
+class Viewer(Protocol):
+    """An account in whose name is asked."""
+
+    def token(self, audience: str, method: str, lifetime: int) -> str:
+        """A service token for one method."""
+        ...
+
+
+class Questions:
     """The client's side: who asks, and what."""
 
-    def __init__(self, plan: Plan, port: int, service: str, url: str) -> None:
-        self._plan = plan
+    def __init__(
+        self, port: int, service: str, viewers: Sequence[Viewer], dids: Sequence[str], posts: Sequence[str]
+    ) -> None:
+        """`service`: the DID of the server at `port`. `dids` and `posts` (AT-URIs): what is asked about."""
         self._port = port
         self._service = service
         self._random = random.Random(7)
-        population = Population(SEED, plan.accounts)
-        self._viewers = [population.identity(number) for number in range(plan.viewers)]
-        self._dids = [population.did(number) for number in range(plan.accounts)]
-        self._posts = asyncio.run(_newest_posts(url))
+        self._viewers = viewers
+        self._dids = dids
+        self._posts = posts
         self._tokens: dict[str, list[str]] = {}
 
     def question(self, name: str) -> Question:
@@ -182,18 +199,23 @@ class _Bench:
         query = queries[name]
         return lambda: (f"/xrpc/{nsid}?{query()}", pick(tokens))
 
-    async def methods(self) -> dict[str, Any]:
-        """Every method alone: name -> connections -> {p50_ms, p99_ms, rps, kb, refused}."""
+    async def cell(self, name: str, connections: int, seconds: float, warming: float = 0.0) -> dict[str, Any]:
+        """One method alone: {p50_ms, p99_ms, rps, kb, refused}, after `warming` seconds that do not count."""
+        question = self.question(name)
+        if warming:
+            await ask("127.0.0.1", self._port, question, 4, warming)  # as warm as a server in use
+        return _cell(await ask("127.0.0.1", self._port, question, connections, seconds))
+
+    async def methods(self, plan: Plan) -> dict[str, Any]:
+        """Every method alone: name -> connections -> cell."""
         result: dict[str, Any] = {}
         cells = len(METHODS) * len(CONNECTIONS)
-        with progress("reading", cells, "cells", quiet=self._plan.quiet) as advance:
+        with progress("reading", cells, "cells", quiet=plan.quiet) as advance:
             for name in METHODS:
-                question = self.question(name)
-                await ask("127.0.0.1", self._port, question, 4, 1.0)  # as warm as a server in use
                 result[name] = {}
-                for connections in CONNECTIONS:
-                    done = await ask("127.0.0.1", self._port, question, connections, self._plan.seconds)
-                    result[name][str(connections)] = _cell(done)
+                for place, connections in enumerate(CONNECTIONS):
+                    warming = 0.0 if place else plan.warming
+                    result[name][str(connections)] = await self.cell(name, connections, plan.seconds, warming)
                     advance(1)
         return result
 
@@ -224,7 +246,7 @@ def _cell(done: Load) -> dict[str, Any]:
 
 
 @contextmanager
-def _running(command: str, environment: dict[str, str]) -> Iterator[None]:
+def running(command: str, environment: dict[str, str]) -> Iterator[None]:
     """`indexer COMMAND` as a process of its own, ended with the block."""
     process = subprocess.Popen([*COMMAND, command], env=environment, stdout=subprocess.DEVNULL)
     try:
@@ -234,7 +256,7 @@ def _running(command: str, environment: dict[str, str]) -> Iterator[None]:
         process.wait(60)
 
 
-def _wait(port: int) -> None:
+def wait_for_api(port: int) -> None:
     for _ in range(300):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/xrpc/_health", timeout=1).close()

@@ -98,6 +98,7 @@ class Recording:
             _Recorded(state.records),
             _Recorded(state.lists),
             _Recorded(state.uris),
+            _Recorded(state.edges),
         ]
         self.state = dataclasses.replace(
             state,
@@ -108,6 +109,7 @@ class Recording:
             records=self._others[0],
             lists=self._others[1],
             uris=self._others[2],
+            edges=self._others[3],
         )
 
     def alone(self, make: Callable[[State], orjson.Fragment | None]) -> Made[orjson.Fragment]:

@@ -2,7 +2,7 @@
 
 Random commits go through the real door and the real writer; viewers mute, bookmark and look at their notifications
 through the API; and the same questions go to an application that keeps things and to one that does not.
-INDEXER_CACHED_ANSWERS: how many steps a run has (60 unless told otherwise).
+INDEXER_CACHED_ANSWERS: how many steps a run has (30 unless told otherwise).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from tests.store.streams import Stream
 
 pytestmark = pytest.mark.anyio
 
-STEPS = int(os.environ.get("INDEXER_CACHED_ANSWERS", "60"))
+STEPS = int(os.environ.get("INDEXER_CACHED_ANSWERS", "30"))
 NOW = 1_900_000_000_000
 
 

@@ -68,7 +68,7 @@ def _hides(reasons: Hidden) -> bool:
     return reasons.author_muted and not reasons.originator_muted
 
 
-_SHOWN = feed_items(_hides)
+_SHOWN = feed_items("author", _hides)
 
 
 class SelfThreads:

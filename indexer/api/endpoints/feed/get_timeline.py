@@ -10,7 +10,7 @@ from indexer.hydration.state import Json
 from indexer.store.reads.cursors import Cursor, of_an_older_kind
 from indexer.views.feeds import feed_page
 
-_SHOWN = feed_items(any)
+_SHOWN = feed_items("home", any)
 
 
 class Params(Paged, frozen=True, kw_only=True):

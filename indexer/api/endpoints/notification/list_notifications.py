@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Hashable
+
+import orjson
 
 from indexer.api.auth import Mode
-from indexer.api.endpoint import Call, Endpoint, paged, pipeline
+from indexer.api.endpoint import Call, Endpoint, paged
 from indexer.api.parameters import Datetime, Paged
+from indexer.api.shown import Kind, show_alone
 from indexer.errors import InvalidRequest
 from indexer.hydration.encoding import iso
-from indexer.hydration.state import Json, Notice, State
+from indexer.hydration.hydrator import Hydrator
+from indexer.hydration.state import Asker, Json, Notice, State
 from indexer.records import notices as reasons
 from indexer.store.reads.cursors import LATEST, parse_time_cursor
 from indexer.views.gates import hidden_by_gate
@@ -25,14 +29,7 @@ class Params(Paged, frozen=True, kw_only=True):
     seen_at: Datetime | None = None
 
 
-class Skeleton(NamedTuple):
-    notices: list[Notice]
-    priority: bool
-    seen: str | None = None
-    cursor: str | None = None
-
-
-async def skeleton(call: Call[Params]) -> Skeleton:
+async def answer(call: Call[Params]) -> Json:
     params = call.params
     if params.seen_at is not None:
         raise InvalidRequest("The seenAt parameter is unsupported")
@@ -48,20 +45,34 @@ async def skeleton(call: Call[Params]) -> Skeleton:
     seen_at = seen.at
     if seen_at is None and params.cursor is None and found:
         seen_at = found[0].sort_at
-    return Skeleton(
-        found,
-        priority,
-        None if seen_at is None else iso(seen_at),
-        None if following is None else iso(following),
-    )
+    read = None if seen_at is None else iso(seen_at)
+    views = await show_alone(call.services.hydrator, call.asker, found, _kind(read))
+    answered: Json = {
+        "notifications": [view for view in views if view is not None],
+        "priority": priority,
+    }
+    if read is not None:
+        answered["seenAt"] = read
+    if following is not None:
+        answered["cursor"] = iso(following)
+    return answered
 
 
-async def hydrate(call: Call[Params], found: Skeleton) -> State:
-    return await call.services.hydrator.notifications(call.asker, found.notices)
+def _kind(seen: str | None) -> Kind[Notice]:
+    def alone(state: State, notice: Notice) -> orjson.Fragment | None:
+        view = notification(state, notice, seen) if _shown(state, notice) else None
+        return None if view is None else orjson.Fragment(orjson.dumps(view))
+
+    return Kind("notice", lambda notice: (seen, _key(notice)), _hydrate, alone)
 
 
-def rules(call: Call[Params], found: Skeleton, state: State) -> Skeleton:
-    return found._replace(notices=[notice for notice in found.notices if _shown(state, notice)])
+def _key(notice: Notice) -> Hashable:
+    version = None if notice.edge is None else notice.edge.cid
+    return (notice.record, notice.reason, notice.subject, notice.sort_at, version)
+
+
+async def _hydrate(hydrator: Hydrator, asker: Asker, notices: list[Notice]) -> State:
+    return await hydrator.notifications(asker, notices)
 
 
 def _shown(state: State, notice: Notice) -> bool:
@@ -77,22 +88,9 @@ def _shown(state: State, notice: Notice) -> bool:
     return True
 
 
-def present(call: Call[Params], found: Skeleton, state: State) -> Json:
-    views = (notification(state, notice, found.seen) for notice in found.notices)
-    answer: Json = {
-        "notifications": [view for view in views if view is not None],
-        "priority": found.priority,
-    }
-    if found.seen is not None:
-        answer["seenAt"] = found.seen
-    if found.cursor is not None:
-        answer["cursor"] = found.cursor
-    return answer
-
-
 ENDPOINT = Endpoint(
     "app.bsky.notification.listNotifications",
     Params,
-    paged("notifications", pipeline(skeleton, hydrate, present, rules)),
+    paged("notifications", answer),
     auth=Mode.STANDARD,
 )
