@@ -33,7 +33,16 @@ from benchmarks._peer_network import PeerNetwork
 from benchmarks._report import Ratio, exit_status, machine
 from indexer.cli import bench_read
 from indexer.cli.bench_processes import free_port, own_environment
-from indexer.cli.bench_read import CONNECTIONS, METHODS, Plan, Questions, newest_posts, running, wait_for_api
+from indexer.cli.bench_read import (
+    CONNECTIONS,
+    METHODS,
+    Plan,
+    Questions,
+    newest_posts,
+    running,
+    until_cached,
+    wait_for_api,
+)
 from indexer.errors import StoreError
 from indexer.ops.embedded import ephemeral_servers
 from indexer.store.migrate import migrate
@@ -113,6 +122,7 @@ def beside_reference(plan: Plan, peer: PeerNetwork) -> dict[str, Any]:
         wait_for_api(port)
         posts = asyncio.run(newest_posts(servers.postgres_url))
         ours = Questions(port, environment["INDEXER_SERVICE_DID"], peer.viewers, peer.dids, posts)
+        until_cached(ours, servers.redis_url, len(peer.viewers))
         reference = Questions(peer.appview_port, peer.service, peer.viewers, peer.dids, posts)
         return uvloop.run(_compare(plan, ours, reference))
 

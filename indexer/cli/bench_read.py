@@ -110,6 +110,7 @@ def run(plan: Plan) -> dict[str, Any]:
                 [population.did(number) for number in range(plan.accounts)],
                 asyncio.run(newest_posts(servers.postgres_url)),
             )
+            until_cached(bench, servers.redis_url, plan.viewers)
             methods = uvloop.run(bench.methods(plan))
         before = _histograms(metrics_port)
         with playing(live, plan.rate, relay_port):
@@ -320,6 +321,13 @@ def _timelines(url: str) -> dict[str, Any]:
             "timeline_entries": sizes[largest],
             "bytes_per_timeline": client.memory_usage(largest),
         }
+
+
+def until_cached(bench: Questions, redis_url: str, viewers: int) -> None:
+    """Read timelines until those of all viewers are cached, as they are where sessions are open; 30 s at most."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end and _timelines(redis_url)["cached_timelines"] < viewers:
+        uvloop.run(bench.cell("getTimeline", 4, 0.5))
 
 
 def as_text(result: dict[str, Any]) -> str:
