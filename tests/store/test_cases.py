@@ -282,3 +282,29 @@ async def test_deletes_come_before_creates_of_a_commit(postgres_url: str, togeth
     assert list(tables["like"]) == [again["uri"]]
     assert tables["like"][again["uri"]][-1] is False
     assert not tables["duplicate"]
+
+
+async def test_a_muted_thread_sends_nothing_to_whom_muted_it(postgres_url: str, together: bool) -> None:
+    cast = Cast()
+    muted, other = cast.post("bob"), cast.post("bob")
+    before = len(cast.frames)
+    reply = cast.reply("cat", muted)
+    deeper = cast.reply("bob", reply, muted)
+    for post in (muted, other, deeper):
+        cast.like("ann", post)
+        cast.create("ann", REPOST, subject=post)
+        cast.reply("dan", post, muted if post is not other else None)
+    async with Pipeline(postgres_url) as pipeline:
+        await pipeline.write(cast.frames[:before])
+        await pipeline.connection.execute(
+            "INSERT INTO thread_mute (actor, root_actor, root_key, created_at)"
+            " SELECT actor, actor, min(rkey), 0 FROM post GROUP BY actor"
+        )
+        rest = cast.frames[before:]
+        for frames in [rest] if together else [[frame] for frame in rest]:
+            await pipeline.write(frames)
+        tables = await dump(pipeline.connection)
+    assert [reason for reason, _ in reasons(tables, "bob")] == ["reply"], "of the other thread"
+    quiet = {uri: row[-1] for kind in ("like", "repost") for uri, row in tables[kind].items()}
+    assert sorted(quiet.values()) == [False, False, True, True, True, True]
+    assert ("reply", did_of("bob")) in reasons(tables, "cat"), "who has not muted it is told"
