@@ -139,7 +139,12 @@ class Application:
             await self._services.database.rows("ping")
         except StoreError as error:
             return json_response(503, {"version": __version__, "error": str(error)})
-        return json_response(200, {"version": __version__})
+        answer = {"version": __version__}
+        cache = self._services.cache
+        if cache is not None and cache.is_down:
+            # answers are right without it, only slower
+            answer["cache"] = cache.last_error or "Redis does not answer"
+        return json_response(200, answer)
 
     # --- methods -----------------------------------------------------------------------------------------------------
 

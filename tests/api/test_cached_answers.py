@@ -22,7 +22,7 @@ import pytest
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from indexer.api.application import Application
+from indexer.api.application import Application, Request
 from indexer.api.auth import Authenticator, audiences_of
 from indexer.api.services import Services, open_services
 from indexer.cache.client import CacheClient
@@ -301,3 +301,16 @@ async def breaking(server: redis.asyncio.Redis, servers: EmbeddedServers, how: i
             asyncio.get_running_loop().call_later(0.5, os.kill, pid, signal.SIGCONT)
         elif pid is not None:
             os.kill(pid, signal.SIGKILL)
+
+
+async def test_health_tells_that_redis_is_gone(postgres_url: str) -> None:
+    settings = Settings(postgres_url=postgres_url, redis_url="redis://127.0.0.1:1/0", service_did=SERVICE)
+    async with (
+        IdentityResolver(IdentitySettings()) as identities,
+        open_services(settings, identities) as services,
+    ):
+        await services.home.page(1, None, 10)
+        application = Application(services, Authenticator(Keys(), audiences=audiences_of(SERVICE)))
+        response = await application.answer(Request("GET", "/xrpc/_health", "", {}))
+        assert response.status == 200
+        assert "Connect" in orjson.loads(response.body)["cache"]
