@@ -248,10 +248,10 @@ class Play:
         """Read the viewers' timelines until they come from the cache."""
         lookups = self.both.services[0].home.lookups
         for _ in range(400):
-            before = lookups["hit"]
+            before = lookups["miss"]
             for viewer in self.viewers:
                 await self.both.compare("app.bsky.feed.getTimeline", {"limit": 20}, viewer)
-            if lookups["hit"] - before == len(self.viewers):
+            if lookups["miss"] == before:
                 return
             await asyncio.sleep(0.05)
         raise AssertionError("the timelines did not become cached within 20 s")
