@@ -38,7 +38,10 @@ class FeedItem(msgspec.Struct, frozen=True, gc=False):
     order: tuple[int, str] = (0, "")
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "order", (self.sort_at, place(self.cid, self.originator)))
+        # an account may write one record twice in the same millisecond: then the keys tell them apart
+        key = (self.repost or self.post)[0]
+        where = f"{place(self.cid, self.originator)}.{key:x}"
+        msgspec.structs.force_setattr(self, "order", (self.sort_at, where))
 
     @property
     def originator(self) -> int:
