@@ -10,6 +10,7 @@ from typing import Protocol
 
 from indexer.cache.changes import Changes, listen, tell
 from indexer.cache.client import CacheClient
+from indexer.cache.counts import CountReader
 from indexer.cache.home import HomeTimelines
 from indexer.cache.reader import CacheReader
 from indexer.config import Settings
@@ -48,6 +49,7 @@ class Services:
     database: Database
     keys: KeyBook
     hydrator: Hydrator
+    counts: CountReader | None
     feeds: Feeds
     home: HomeTimelines
     edges: Edges
@@ -86,9 +88,10 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
     database = await Database.connect(settings.postgres_url, connections=settings.postgres_connections)
     client = CacheClient(settings.redis_url) if settings.cache_enabled and settings.redis_url else None
     book = RowBook()
-    listener, reader = None, None
+    listener, reader, counts = None, None, None
     if client is not None:
         reader = CacheReader(client)
+        counts = CountReader(client)
 
         def hear(changes: Changes, number: int) -> None:
             book.hear(changes)
@@ -100,7 +103,14 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
         links = Links(settings.image_cdn_url, settings.video_cdn_url)
         edges = Edges(database, keys)
         hydrator = Hydrator(
-            database, keys, edges, links, settings.trusted_verifiers, book, moderator=settings.moderator
+            database,
+            keys,
+            edges,
+            links,
+            settings.trusted_verifiers,
+            book,
+            counts=counts,
+            moderator=settings.moderator,
         )
         feeds = Feeds(database, keys)
         yield Services(
@@ -110,6 +120,7 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
             keys=keys,
             hydrator=hydrator,
             feeds=feeds,
+            counts=counts,
             home=HomeTimelines(feeds, reader, KeptFeeds(feeds, book).existing),
             edges=edges,
             threads=Threads(database),
@@ -125,5 +136,7 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
             listener.cancel()
             with suppress(asyncio.CancelledError):
                 await listener
+            if counts is not None:
+                await counts.filled()
             await client.close()
         await database.close()

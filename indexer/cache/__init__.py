@@ -1,6 +1,6 @@
 """Committed changes -> Redis (or Valkey), and the cached reads of the API.
 
-One process writes the cached timelines: the ingest process, in commit order (`timelines.py`, `counts.py`, joined by
+One process writes: the ingest process, in commit order (`timelines.py`, `counts.py`, joined by
 `writer.py`). The API processes read (`reader.py`) and fill missing counts. Everything here may be lost at any moment:
 a reader then answers None and the caller asks Postgres.
 

@@ -12,9 +12,10 @@ from collections.abc import Callable
 
 import msgspec
 import structlog
+from redis.asyncio.client import Pipeline, Redis
 
 from indexer.cache import keys
-from indexer.cache.client import RETRY_SECONDS, CacheClient
+from indexer.cache.client import RETRY_SECONDS, CacheClient, is_ending
 from indexer.errors import CacheError
 from indexer.records.collections import (
     BLOCK,
@@ -115,8 +116,15 @@ async def tell(client: CacheClient, changes: Changes, epoch: str | None = None, 
     `epoch` is the writer's: a new one says that what went before may not have been told. Workers tell without.
     `number` rises with each commit; the cached timelines have what it brought when `keys.sent` has reached it.
     """
-    async with client.commands() as redis:
-        return int(await redis.publish(keys.CHANGES, _encode(_Message(epoch, number, changes))))
+    async with client.pipeline() as pipeline:
+        publish(pipeline, changes, epoch, number)
+        (heard,) = await pipeline.execute()
+    return int(heard)
+
+
+def publish(pipeline: Pipeline, changes: Changes, epoch: str | None, number: int) -> None:
+    """Queue a message behind what the pipeline sends before it: see `tell`."""
+    pipeline.publish(keys.CHANGES, _encode(_Message(epoch, number, changes)))
 
 
 async def listen(
@@ -132,15 +140,15 @@ async def listen(
     They come only while a writer renews its epoch: without one nobody would tell. What a writer could not tell because
     Redis failed is noticed within a second and the client's time limit.
     """
-    while True:
+    while not is_ending():
         try:
             async with client.commands() as redis, redis.pubsub(ignore_subscribe_messages=True) as channel:
                 await channel.subscribe(keys.CHANGES)
-                epoch = _text(await redis.get(keys.EPOCH))
+                epoch = await _living_epoch(redis)
                 checked = time.monotonic()
                 if epoch is not None:
                     begin()
-                while epoch is not None:
+                while epoch is not None and not is_ending():
                     wait = checked + keys.EPOCH_SECONDS / 3 - time.monotonic()
                     message = await channel.get_message(timeout=max(wait, 0.01))
                     if message is not None:
@@ -151,7 +159,7 @@ async def listen(
                         changed(told.changes, told.number)
                     if time.monotonic() >= checked + keys.EPOCH_SECONDS / 3:
                         checked = time.monotonic()
-                        if _text(await redis.get(keys.EPOCH)) != epoch:
+                        if await _living_epoch(redis) != epoch:
                             break
         except CacheError as error:
             log.warning("changes are not told now", error=str(error))
@@ -160,5 +168,9 @@ async def listen(
         await asyncio.sleep(RETRY_SECONDS)
 
 
-def _text(value: bytes | str | None) -> str | None:
-    return value.decode() if isinstance(value, bytes) else value
+async def _living_epoch(redis: Redis) -> str | None:
+    """The epoch of a writer that renews it; one that lost Redis may have something left to tell."""
+    epoch = await redis.get(keys.EPOCH)
+    if epoch is None or await redis.pttl(keys.EPOCH) < keys.EPOCH_LEFT_MILLISECONDS:
+        return None
+    return epoch.decode() if isinstance(epoch, bytes) else epoch

@@ -6,6 +6,7 @@ catch and go on without the cache.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +21,15 @@ from indexer.errors import CacheError
 
 RETRY_SECONDS = 1.0
 """How long nothing is asked of a server that has just failed."""
+
+
+def is_ending() -> bool:
+    """Whether the running task was cancelled: its CancelledError may have been lost on the way.
+
+    The client waits with `asyncio.wait_for`, which before Python 3.12 loses one that comes as it ends.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class CacheClient:

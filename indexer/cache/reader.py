@@ -81,6 +81,7 @@ class CacheReader:
     async def _read_of(self, epoch: str | None, questions: list[_Question]) -> list[CachedPage | None] | None:
         async with self._client.pipeline() as pipeline:
             pipeline.get(keys.EPOCH)
+            pipeline.pttl(keys.EPOCH)
             if epoch is not None:
                 pipeline.get(keys.sent(epoch))
                 for viewer, before, most in questions:
@@ -95,8 +96,10 @@ class CacheReader:
                     )
                 viewers = {question.viewer for question in questions}
                 pipeline.sadd(keys.timeline_reads(epoch), *viewers)
-            current, *answers = await pipeline.execute()
-        self._epoch = current.decode() if current is not None else None
+            current, left, *answers = await pipeline.execute()
+        self._epoch = (
+            current.decode() if current is not None and left >= keys.EPOCH_LEFT_MILLISECONDS else None
+        )
         if self._epoch is None or self._epoch != epoch:
             return None
         sent, *pages, _ = answers

@@ -20,8 +20,9 @@ from typing import Protocol
 import structlog
 
 from indexer.cache import keys
-from indexer.cache.changes import EVERYTHING, Changes, changes_of, tell
-from indexer.cache.client import CacheClient
+from indexer.cache.changes import EVERYTHING, Changes, changes_of, publish, tell
+from indexer.cache.client import CacheClient, is_ending
+from indexer.cache.counts import CountWriter
 from indexer.cache.timelines import Additions, FanOut
 from indexer.errors import CacheError
 from indexer.records.collections import FOLLOW, POST, REPOST
@@ -87,6 +88,7 @@ class CacheWriter:
         self._filling: dict[int, asyncio.Task[None]] = {}
         self._clock = clock
         self._fan_out = FanOut()
+        self._counts = CountWriter()
         self._fill_script = client.script("fill_timeline")
         self._trim_script = client.text("trim_timeline")
         self._sizes: dict[int, int] = {}
@@ -102,7 +104,7 @@ class CacheWriter:
         """Renew the epoch, take up what readers asked for, give up what nobody reads; until cancelled."""
         sending = asyncio.create_task(self._send_changes())
         try:
-            while True:
+            while not is_ending():
                 with contextlib.suppress(CacheError):
                     await self._renew()
                     await self._take_up_reads()
@@ -131,7 +133,9 @@ class CacheWriter:
         `received_at`: see `sent`. Never raises CacheError: a failure ends the epoch instead.
         """
         if not deltas.complete:
-            await self._tell(EVERYTHING)
+            if self.status.epoch is not None:
+                with contextlib.suppress(CacheError):
+                    await self._tell_of(self.status.epoch, deltas, EVERYTHING)
             self._lose_epoch(CacheError("what the last commit changed is not known"))
             return
         if not deltas.detailed and len(self._fan_out):
@@ -149,19 +153,28 @@ class CacheWriter:
                 else:
                     self._fan_out.remove(change.actor, member)
         await self._drop_timelines(unfollowed)
-        if self.status.epoch is None:
+        epoch = self.status.epoch
+        if epoch is None:
             return
         try:
             # while nobody listens, what exactly changed need not be made out
             known = self._listeners and deltas.detailed
             changes = changes_of(deltas) if known else EVERYTHING
             self._number = max(self._number + 1, time.time_ns() // 1000)
-            self._listeners = await tell(self._client, changes, self.status.epoch, self._number)
+            self._listeners = await self._tell_of(epoch, deltas, changes)
         except CacheError as error:
             self._lose_epoch(error)
             return
         self._received.append(received_at)
         self._changed.set()
+
+    async def _tell_of(self, epoch: str, deltas: Deltas, changes: Changes) -> int:
+        """Send a commit's counts and then, behind them, its message: who has heard of a commit finds its counts."""
+        async with self._client.pipeline() as pipeline:
+            self._counts.send(pipeline, epoch, deltas)
+            publish(pipeline, changes, epoch, self._number)
+            answers = await pipeline.execute()
+        return int(answers[-1])
 
     @property
     def is_idle(self) -> bool:
@@ -190,8 +203,11 @@ class CacheWriter:
         epoch = self.status.epoch
         if epoch is None:
             epoch = secrets.token_hex(4)
-            async with self._client.commands() as redis:
-                await redis.set(keys.EPOCH, epoch, ex=keys.EPOCH_SECONDS)
+            async with self._client.pipeline() as pipeline:
+                pipeline.set(keys.EPOCH, epoch, ex=keys.EPOCH_SECONDS)
+                # what was committed before, the timelines of this epoch find in Postgres
+                pipeline.set(keys.sent(epoch), self._number, ex=keys.TIMELINE_SECONDS)
+                await pipeline.execute()
             self.status.epoch = epoch
             self.status.epochs += 1
             await self._tell(EVERYTHING)  # what was committed without an epoch was not told
@@ -214,6 +230,7 @@ class CacheWriter:
         self.status.last_error = str(error)
         self.status.timelines = 0
         self._fan_out.clear()
+        self._counts.lost()
         self._sizes.clear()
         self._received.clear()
         for task in self._filling.values():
@@ -232,10 +249,19 @@ class CacheWriter:
         epoch = self.status.epoch
         if epoch is None:
             return
-        async with self._client.pipeline() as pipeline:
-            pipeline.spop(keys.timeline_reads(epoch), 10_000)
-            pipeline.expire(keys.sent(epoch), keys.TIMELINE_SECONDS)
-            readers, _ = await pipeline.execute()
+        try:
+            async with self._client.pipeline() as pipeline:
+                pipeline.spop(keys.timeline_reads(epoch), 10_000)
+                pipeline.exists(keys.counts_wanted(epoch))
+                pipeline.expire(keys.sent(epoch), keys.TIMELINE_SECONDS)
+                self._counts.renew(pipeline, epoch)
+                readers, counts_wanted, *_ = await pipeline.execute()
+        except CacheError as error:
+            self._lose_epoch(error)  # what was sent may still come, at any time
+            raise
+        if self.status.epoch != epoch:
+            return
+        self._counts.wanted(bool(counts_wanted))
         if readers:
             self._expected_until = self._clock() + EXPECTED_SECONDS
         for reader in readers or ():
@@ -311,7 +337,7 @@ class CacheWriter:
 
     async def _send_changes(self) -> None:
         """Send what waits, a slice at a time, so that nothing waits long for it; until cancelled."""
-        while True:
+        while not is_ending():
             await self._changed.wait()
             self._changed.clear()
             received, self._received = self._received, []

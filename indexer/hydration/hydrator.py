@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from indexer.cache.counts import CountReader
+from indexer.hydration.counts import ACTORS, POSTS, PageCounts
 from indexer.hydration.fragments import Fragments
 from indexer.hydration.links import Links
 from indexer.hydration.rows import (
@@ -78,9 +80,12 @@ class Hydrator:
         trusted_verifiers: Sequence[str] = (),
         book: RowBook | None = None,
         *,
+        counts: CountReader | None = None,
         moderator: str | None = None,
     ) -> None:
-        """`moderator`: the DID in whose name the operator takes records down, None where there is no operator."""
+        """`counts`: those in the cache, None where caches are turned off. `moderator`: the DID in whose name the
+        operator takes records down, None where there is no operator.
+        """
         self.database = database
         self.keys = keys
         self.links = links
@@ -89,6 +94,7 @@ class Hydrator:
         self._trusted_dids = tuple(trusted_verifiers)
         self._moderator = moderator
         self.book = book or RowBook()
+        self._counts = counts
 
     def state(self, asker: Asker) -> State:
         return State(asker, self.keys, self.links, self.fragments)
@@ -122,11 +128,17 @@ class Hydrator:
             return
         token = self.book.messages
         ordered = list(missing)
-        rows = await self.database.rows(
-            "posts", [key for key, _ in ordered], [actor for _, actor in ordered], parents
+        counts = PageCounts(self.database, None if kept is None else self._counts, POSTS)
+        rows, _ = await asyncio.gather(
+            self.database.rows(
+                "posts", [key for key, _ in ordered], [actor for _, actor in ordered], parents
+            ),
+            counts.look_up(ordered),
         )
-        for row in rows:
-            post = Post(*row)
+        posts = [Post(*row) for row in rows]
+        counted = await counts.of([post.key for post in posts])
+        for post in posts:
+            post.likes, post.reposts, post.replies, post.quotes = counted[post.key]
             state.posts[post.key] = post
             if kept is not None:
                 subjects = (post.key, counts_subject(post.key))
@@ -383,8 +395,13 @@ class Hydrator:
         if not wanted:
             return
         token = self.book.messages
-        for row in await self.database.rows("profile_details", wanted, state.viewer):
+        counts = PageCounts(self.database, None if kept is None else self._counts, ACTORS)
+        rows, counted = await asyncio.gather(
+            self.database.rows("profile_details", wanted, state.viewer), counts.of(wanted)
+        )
+        for row in rows:
             detail = ProfileDetail(*row)
+            detail.followers, detail.follows, detail.posts = counted[detail.actor]
             state.details[detail.actor] = detail
             if kept is not None:
                 subjects = (detail.actor, actor_counts_subject(detail.actor))

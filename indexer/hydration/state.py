@@ -174,7 +174,7 @@ NO_MARKS: Final = PostMarks()
 
 
 class Post(msgspec.Struct, gc=False):
-    """A post as `posts.sql` gives it."""
+    """A post as `posts.sql` gives it, and its counts."""
 
     rkey: int
     actor: int
@@ -189,14 +189,14 @@ class Post(msgspec.Struct, gc=False):
     flags: int
     cid_digest: bytes
     record_bytes: bytes
-    likes: int
-    reposts: int
-    replies: int
-    quotes: int
     bookmarks: int
     threadgate_cid: bytes | None
     threadgate: bytes | None
     postgate: bytes | None
+    likes: int = 0
+    reposts: int = 0
+    replies: int = 0
+    quotes: int = 0
     _record: Stored | None = None
     _threadgate: Stored | None = None
     _postgate: Stored | None = None
@@ -309,12 +309,9 @@ class ListState(msgspec.Struct, gc=False):
 
 
 class ProfileDetail(msgspec.Struct, gc=False):
-    """What only a detailed profile shows, as `profile_details.sql` gives it."""
+    """What only a detailed profile shows, as `profile_details.sql` gives it, and the account's counts."""
 
     actor: int
-    followers: int
-    follows: int
-    posts: int
     lists: int
     feeds: int
     starter_packs: int
@@ -322,6 +319,9 @@ class ProfileDetail(msgspec.Struct, gc=False):
     known_followers: list[int]
     subscribed_posts: bool | None
     subscribed_replies: bool | None
+    followers: int = 0
+    follows: int = 0
+    posts: int = 0
 
     @property
     def subscription(self) -> tuple[bool, bool] | None:

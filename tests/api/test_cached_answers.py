@@ -1,7 +1,8 @@
 """Cached or not, an answer is the same byte by byte: whatever is written, whoever asks, whatever happens to Redis.
 
 Random commits go through the real door and the real writer; viewers mute, bookmark and look at their notifications
-through the API; and the same questions go to an application that keeps things and to one that does not.
+through the API; and the same questions go to an application that keeps things, to one that forgets its rows before each
+question (so that counts come from Redis), and to one that does not use Redis.
 INDEXER_CACHED_ANSWERS: how many steps a run has (30 unless told otherwise).
 """
 
@@ -12,6 +13,7 @@ import contextlib
 import os
 import random
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -33,11 +35,13 @@ from indexer.hydration import rows
 from indexer.ops.embedded import EmbeddedServers, Tuning, ephemeral_servers
 from indexer.store import home
 from indexer.store.home import HomeTimeline
+from indexer.store.reads.database import asked
 from indexer.store.reads.feeds import FILTERS
 from indexer.sync.identity import IdentityResolver, IdentitySettings
 from tests.api.conftest import SERVICE, Client, Keys
 from tests.api.lexicon import Lexicons
 from tests.api.world import Account
+from tests.store.model import FOLLOW, LIKE, REPOST
 from tests.store.pipeline import Pipeline
 from tests.store.streams import Stream
 
@@ -45,6 +49,9 @@ pytestmark = pytest.mark.anyio
 
 STEPS = int(os.environ.get("INDEXER_CACHED_ANSWERS", "30"))
 NOW = 1_900_000_000_000
+
+GET_POSTS = "app.bsky.feed.getPosts"
+GET_PROFILES = "app.bsky.actor.getProfiles"
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +75,7 @@ class Source:
 
 
 class Both:
-    """An application that keeps things and one that does not, over one database."""
+    """Applications over one database: two that keep things (the second forgets its rows), and one that does not."""
 
     def __init__(self, stack: AsyncExitStack, lexicons: Lexicons) -> None:
         self._stack = stack
@@ -85,14 +92,18 @@ class Both:
 
     async def compare(self, nsid: str, params: dict[str, Any], viewer: Account | None) -> str | None:
         """Ask both; the answer's cursor, if it has one."""
-        kept, read = [await client.ask(nsid, params, viewer=viewer) for client in self.clients]
-        assert (kept.status, kept.headers) == (read.status, read.headers), (nsid, params, viewer)
-        if kept.body != read.body:
-            ours, theirs = orjson.loads(kept.body), orjson.loads(read.body)
-            raise AssertionError(
-                f"{nsid} {params} as {viewer}: {difference(ours, theirs) or 'order of members'}"
-            )
-        cursor: str | None = orjson.loads(kept.body).get("cursor")
+        forgetful = self.services[1].hydrator.book
+        if forgetful.is_told:
+            forgetful.begin()
+        *others, read = [await client.ask(nsid, params, viewer=viewer) for client in self.clients]
+        for number, kept in enumerate(others):
+            assert (kept.status, kept.headers) == (read.status, read.headers), (nsid, params, viewer)
+            if kept.body != read.body:
+                ours, theirs = orjson.loads(kept.body), orjson.loads(read.body)
+                raise AssertionError(
+                    f"{nsid} {params} as {viewer}, of worker {number}: {difference(ours, theirs) or 'order of members'}"
+                )
+        cursor: str | None = orjson.loads(read.body).get("cursor")
         return cursor
 
     async def tell(self, nsid: str, body: dict[str, Any], viewer: Account) -> None:
@@ -129,7 +140,7 @@ async def both(
     async with AsyncExitStack() as stack:
         identities = await stack.enter_async_context(IdentityResolver(IdentitySettings()))
         opened = Both(stack, lexicons)
-        for enabled in (True, False):
+        for enabled in (True, True, False):
             await opened.open(
                 Settings(
                     postgres_url=postgres_url,
@@ -182,12 +193,15 @@ class Play:
             await self.question(self.random.choice([viewer, *self.viewers, None]))
 
     async def commit(self, frames: list[bytes]) -> None:
-        book = self.both.services[0].hydrator.book
-        before, epochs = book.messages, self.writer.status.epochs
+        books = [services.hydrator.book for services in self.both.services[:2]]
+        before, epochs = [book.messages for book in books], self.writer.status.epochs
         deltas = await self.pipeline.write(frames)
         await self.writer.apply(deltas)
         for _ in range(2_000):  # what was not told is noticed within the time that an epoch is believed
-            if (book.messages > before or not book.is_told) and self.writer.is_idle:
+            have_heard = all(
+                book.messages > count or not book.is_told for book, count in zip(books, before, strict=True)
+            )
+            if have_heard and self.writer.is_idle:
                 if self.writer.status.epoch is None or self.writer.status.epochs != epochs:
                     await asyncio.sleep(SENDING_SECONDS)  # so long a timeline may lack what could not be sent
                 return
@@ -210,11 +224,12 @@ class Play:
             *([("app.bsky.graph.unmuteActorList", {"list": lists})] if lists else []),
         ]
         nsid, body = self.random.choice(choices)
-        book = self.both.services[0].hydrator.book
-        before = book.messages
+        books = [services.hydrator.book for services in self.both.services[:2]]
+        before = [book.messages for book in books]
         await self.both.tell(nsid, body, viewer)
-        for _ in range(100 if "ookmark" in nsid and book.is_told else 0):
-            if book.messages > before:  # the count of bookmarks is told, the rest is known by the version
+        for _ in range(100 if "ookmark" in nsid and books[0].is_told else 0):
+            # the count of bookmarks is told, the rest is known by the version
+            if all(book.messages > count for book, count in zip(books, before, strict=True)):
                 return
             await asyncio.sleep(0.002)
 
@@ -254,7 +269,7 @@ class Play:
             if lookups["miss"] == before:
                 return
             await asyncio.sleep(0.05)
-        raise AssertionError("the timelines did not become cached within 20 s")
+        raise AssertionError(f"the timelines did not become cached within 20 s: {self.writer.status}")
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -268,6 +283,9 @@ async def test_random_commits_and_private_doings(
         for _ in range(STEPS):
             await play.step()
         assert both.services[0].home.lookups["hit"] > STEPS / 4
+        forgetful = both.services[1].counts
+        assert forgetful is not None
+        assert forgetful.lookups["hit"] > STEPS
 
 
 async def test_redis_is_wiped_paused_and_killed(
@@ -286,6 +304,49 @@ async def test_redis_is_wiped_paused_and_killed(
             for _ in range(3):
                 await play.step()
         await play.timelines_are_cached()
+
+
+async def test_a_worker_finds_the_counts_that_another_has_read(
+    postgres_url: str, servers: EmbeddedServers, both: Both
+) -> None:
+    """The second worker asks Postgres for no count, and has those of the latest commit."""
+    async with writing(postgres_url, servers.redis_url) as writer, Pipeline(postgres_url) as pipeline:
+        play = Play(4, both, writer, pipeline)
+        await play.commit([event.frame for event in play.events])
+        every = {"uris": [post[0] for post in play.stream.posts[:25]]}
+        found = orjson.loads((await both.clients[2].ask(GET_POSTS, every)).body)["posts"]
+        assert found
+        uris = {"uris": [post["uri"] for post in found]}
+        authors = {"actors": [account.did for account in play.stream.accounts]}
+        first, second = both.services[0].counts, both.services[1].counts
+        assert first is not None
+        assert second is not None
+        for _ in range(400):  # until the writer has taken up the wish for counts
+            both.services[0].hydrator.book.begin()
+            for nsid, params in ((GET_POSTS, uris), (GET_PROFILES, authors)):
+                await both.clients[0].ask(nsid, params)
+            await first.filled()
+            if first.lookups["hit"] > 0:
+                break
+            await asyncio.sleep(0.02)
+        await play.commit(play.stream.more({LIKE: 2, REPOST: 1, FOLLOW: 1}, STEPS))
+        await asyncio.sleep(0.3)  # the writer renews its epoch, which it could not while the frames were made
+        counter: Counter[str] = Counter()
+        token = asked.set(counter)
+        answers = [
+            orjson.loads((await both.clients[1].ask(nsid, params)).body)
+            for nsid, params in ((GET_POSTS, uris), (GET_PROFILES, authors))
+        ]
+        asked.reset(token)
+        read = [
+            orjson.loads((await both.clients[2].ask(nsid, params)).body)
+            for nsid, params in ((GET_POSTS, uris), (GET_PROFILES, authors))
+        ]
+        assert answers == read
+        assert counter["posts"] == counter["profile_details"] == 1
+        assert counter["post_counts"] == counter["actor_counts"] == 0
+        assert second.lookups["hit"] > 0
+        assert second.lookups["miss"] == 0
 
 
 async def breaking(server: redis.asyncio.Redis, servers: EmbeddedServers, how: int) -> None:

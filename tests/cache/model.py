@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, field
 
 from indexer.records.collections import FOLLOW, POST, REPOST
-from indexer.store.deltas import Change, Deltas
+from indexer.store.deltas import Change, Deltas, PostCount
 from indexer.store.home import HomeItem, HomeTimeline
 
 Item = tuple[int, int, bool, int]
@@ -15,10 +15,11 @@ Item = tuple[int, int, bool, int]
 
 @dataclass
 class Database:
-    """Feed items by author, follows by follower; every change gives the deltas of its commit."""
+    """Feed items by author, follows by follower; counts by subject; every change gives the deltas of its commit."""
 
     items: dict[int, set[Item]] = field(default_factory=dict)
     following: dict[int, set[int]] = field(default_factory=dict)
+    likes: dict[tuple[int, int], int] = field(default_factory=dict)
     next_key: int = 1_800_000_000_000_000 << 10
     slow: float = 0.0
 
@@ -43,6 +44,10 @@ class Database:
     def unfollow(self, actor: int, subject: int) -> Deltas:
         self.following[actor].discard(subject)
         return Deltas(changes=[Change(FOLLOW, False, 1, actor, None, subject, None)])
+
+    def like(self, key: int, actor: int) -> Deltas:
+        self.likes[key, actor] = self.likes.get((key, actor), 0) + 1
+        return Deltas(post_counts=[PostCount(key, actor, self.likes[key, actor], 0, 0, 0)])
 
     def home(self, viewer: int) -> list[Item]:
         authors = self.following.get(viewer, set()) | {viewer}

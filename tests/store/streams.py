@@ -97,6 +97,14 @@ class Stream:
         did = "did:plc:" + "abcdefghijklmnopqrstuvwxyz"[number] * 24
         return Account(did, Repo(did, key, number))
 
+    def more(self, weights: dict[str, int], events: int) -> list[bytes]:
+        """Frames of further events, writes to the collections of `weights` only."""
+        self.weights = dict.fromkeys(self.weights, 0) | weights
+        before = {account.did: len(account.events) for account in self.accounts}
+        for _ in range(events):
+            self._event(self.random.choice(self.accounts))
+        return [event.frame for account in self.accounts for event in account.events[before[account.did] :]]
+
     def shuffled(self, reorder: float = 0.5) -> list[Event]:
         """All events in one order that keeps each account's; with probability `reorder` an account is drawn at random
         instead of the one whose turn it is."""

@@ -1,5 +1,5 @@
 -- Posts and what surrounds them, once each: the asked ones, the roots of all of these (for their gates), with $3 also
--- the parents of the asked ones, and what any of them quotes, two levels deep; each with counts and gates.
+-- the parents of the asked ones, and what any of them quotes, two levels deep; each with its gates. Their counts: post_counts.sql.
 -- $1 keys bigint[], $2 actors bigint[] (parallel), $3 with parents boolean
 WITH asked AS MATERIALIZED (
     SELECT p.rkey, p.actor, p.parent_key, p.parent_actor, p.root_key, p.root_actor, p.quote_key, p.quote_actor
@@ -30,13 +30,10 @@ WITH asked AS MATERIALIZED (
 )
 SELECT p.rkey, p.actor, p.sort_at, p.indexed_at, p.parent_key, p.parent_actor, p.root_key, p.root_actor,
     p.quote_key, p.quote_actor, p.flags, p.cid, p.record,
-    coalesce(c.likes, 0) AS likes, coalesce(c.reposts, 0) AS reposts,
-    coalesce(c.replies, 0) AS replies, coalesce(c.quotes, 0) AS quotes,
     (SELECT count(*) FROM bookmark b WHERE b.subject_actor = p.actor AND b.subject_key = p.rkey) AS bookmarks,
     tg.cid AS threadgate_cid, tg.record AS threadgate,
     pg.record AS postgate
 FROM wanted w
 JOIN post p ON p.rkey = w.rkey AND p.actor = w.actor
-LEFT JOIN post_count c ON c.key = p.rkey AND c.actor = p.actor
 LEFT JOIN record tg ON tg.actor = p.actor AND tg.kind = 8 AND tg.key = p.rkey
 LEFT JOIN record pg ON pg.actor = p.actor AND pg.kind = 9 AND pg.key = p.rkey;

@@ -1,15 +1,13 @@
--- Counts of accounts, those of the viewer's follows who follow them (at most 5, and how many), and the viewer's
--- subscription to their posts.
+-- How many lists, generators and starter packs accounts have, those of the viewer's follows who follow them (at most 5, and
+-- how many), and the viewer's subscription to their posts. Their other counts: actor_counts.sql.
 -- $1 ids bigint[], $2 viewer bigint or null
 SELECT a.id AS actor,
-    coalesce(c.followers, 0) AS followers, coalesce(c.follows, 0) AS follows, coalesce(c.posts, 0) AS posts,
     (SELECT count(*) FROM record r WHERE r.actor = a.id AND r.kind = 10) AS lists,
     (SELECT count(*) FROM record r WHERE r.actor = a.id AND r.kind = 7) AS feeds,
     (SELECT count(*) FROM record r WHERE r.actor = a.id AND r.kind = 13) AS starter_packs,
     coalesce(k.known_followers_count, 0) AS known_followers_count, coalesce(k.known_followers, '{}') AS known_followers,
     s.post AS subscribed_posts, s.reply AS subscribed_replies
 FROM actor a
-LEFT JOIN actor_count c ON c.actor = a.id
 LEFT JOIN LATERAL (
     SELECT count(*) AS known_followers_count, (array_agg(f.subject_actor ORDER BY f.subject_actor))[1:5] AS known_followers
     FROM follow f
