@@ -3,7 +3,7 @@
     python -m benchmarks.read [--json] [--brief] [--seconds S] [--simulate N] [--live N] [--rate R] [--peer DIR]
 
 Runs `indexer bench read`: real servers, ingest and API, a simulated network, a client on the same machine. With
-`--peer` (or INDEXER_PEER), the directory of the peer kit whose network runs (`./run.sh network.mjs --seed load`, with
+`--peer` (or BENCHMARK_PEER), the directory of the peer kit whose network runs (`./run.sh network.mjs --seed load`, with
 the same variables for ports and state), both this program and the reference AppView then answer for that network's
 data: the same questions from the same client, method by method, one after the other.
 
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--simulate", type=int, default=60_000)
     parser.add_argument("--live", type=int, default=20_000)
     parser.add_argument("--rate", type=float, default=500.0)
-    parser.add_argument("--peer", type=Path, default=os.environ.get("INDEXER_PEER"))
+    parser.add_argument("--peer", type=Path, default=os.environ.get("BENCHMARK_PEER"))
     chosen = parser.parse_args(arguments)
     plan = Plan(
         events=chosen.simulate,
