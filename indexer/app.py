@@ -164,8 +164,8 @@ class Pipeline:
 
     async def run(self, sources: Iterable[Source]) -> None:
         """Take frames until every source's channel ends and all of them are durable."""
-        to_prepare, prepare_from = trio.open_memory_channel[Decoded](1)
-        to_write, write_from = trio.open_memory_channel[Decoded](1)
+        to_prepare, prepare_from = trio.open_memory_channel[Decoded](0)
+        to_write, write_from = trio.open_memory_channel[Decoded](0)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._prepare_stage, prepare_from, to_write)
             nursery.start_soon(self._write_stage, write_from)
