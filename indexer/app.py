@@ -3,7 +3,7 @@
 follow / replay --FrameBatch--> decode --Batch--> prepare --Batch--> write --> cache
 
 Each stage is a Trio task; the channels between them hold one batch, so that the next batch is decoded while
-the database works, and a slow database is felt at the socket: at most five batches exist at a time. One
+the database works, and a slow database is felt at the socket: at most four batches exist at a time. One
 helper thread runs the asyncio loop that owns asyncpg and redis; a batch crosses to it twice.
 
 A batch never holds frames of two upstreams: a cursor moves in the transaction of its own upstream's rows.

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.anyio
 
 UPSTREAM = "ws://test"
 BATCHES, EACH = 60, 40
-MOST_UNDER_WAY = 8
-"""Batches between the source and the database: in the channels, and one in each stage."""
+MOST_UNDER_WAY = 6
+"""Batches between the source and the database: one in each stage, and one on its way into the next."""
 
 
 async def sessions(url: str) -> list[int]:
