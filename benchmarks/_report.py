@@ -22,7 +22,7 @@ SHARED_VECTORS = (
     Path(os.environ.get("INDEXER_SHARED") or Path(__file__).parent.parent.parent / "shared") / "vectors"
 )
 
-BRIEF_SHARE = 0.6
+BRIEF_SHARE = 0.4
 """What of a target a brief run must reach: it is for finding out that something broke, not for figures."""
 
 

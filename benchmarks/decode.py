@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -448,6 +449,8 @@ def worst(results: list[dict[str, float]]) -> list[Ratio]:
 
 
 def main() -> int:
+    # libipld is written in Rust and, with this set, pays for backtraces of errors that it swallows: half of its time.
+    os.environ.pop("RUST_BACKTRACE", None)
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument(
         "--frames", type=Path, help="frames file (default: the shared relay frames and load.frames)"

@@ -79,7 +79,7 @@ def run(copy: Path, arguments: list[str]) -> int:
         "INDEXER_SHARED": os.environ.get("INDEXER_SHARED") or str(ROOT.parent / "shared"),
         "LD_PRELOAD": f"{library('libasan.so')} {library('libubsan.so')}",
         "PYTHONMALLOC": "malloc",
-        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
+        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:quarantine_size_mb=64",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     }
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments]

@@ -42,6 +42,6 @@ def test_a_brief_run(name: str) -> None:
 def test_a_ratio_collapses_where_noise_does_not_reach(capsys: pytest.CaptureFixture[str]) -> None:
     good = [Ratio("a", 10 * BRIEF_SHARE, 10), Ratio("b", 1 / BRIEF_SHARE, 1, at_most=True)]
     assert exit_status(good) == 0
-    for bad in (Ratio("c", 5.9, 10), Ratio("d", 1.7, 1, at_most=True), Ratio("e", None, 1)):
+    for bad in (Ratio("c", 3.9, 10), Ratio("d", 2.6, 1, at_most=True), Ratio("e", None, 1)):
         assert exit_status([*good, bad]) == 1
         assert f"{bad.name} collapsed" in capsys.readouterr().err

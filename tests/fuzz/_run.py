@@ -7,6 +7,7 @@ of magnitude of offset is a branch of its own, and inputs that reach a new one a
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -20,6 +21,9 @@ from indexer.errors import FrameError
 
 CORPUS = Path(__file__).parent / "corpus"
 MAX_BYTES = 4096
+IS_SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
+"""Then the sanitizer keeps freed memory for a while."""
+
 OUTCOMES = 16
 """How many kinds of answer, "0" and up, a target can tell apart besides the reasons of refusals."""
 
@@ -71,7 +75,7 @@ def fuzz(name: str, target: Callable[[Seen, bytes], None]) -> None:
         options = [
             f"-max_total_time={arguments.seconds}",
             f"-max_len={MAX_BYTES}",
-            "-rss_limit_mb=1024",
+            f"-rss_limit_mb={4096 if IS_SANITIZED else 1024}",
             "-timeout=5",
             "-print_final_stats=1",
             f"-artifact_prefix={name}-",
