@@ -11,7 +11,6 @@ import pytest
 from tests import sanitize
 
 
-@pytest.mark.timeout(900)
 def test_no_sanitizer_has_a_finding() -> None:
     if sanitize.missing():
         pytest.skip(f"gcc has no {' and '.join(sanitize.missing())}")

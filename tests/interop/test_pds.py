@@ -14,8 +14,6 @@ from .conftest import Network
 
 Facts = dict[str, Any]
 
-pytestmark = pytest.mark.timeout(1_200)  # the first test installs 560 MB and compiles
-
 
 @pytest.fixture(scope="module")
 def facts(network: Network) -> Facts:
