@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 
@@ -55,7 +56,9 @@ class Writer:
         self._search = search
         self._shard = shard
         self._connection: asyncpg.Connection[Any] | None = None
-        self._unsure: tuple[StoredBatch, str] | None = None
+        self._id = uuid4()
+        self._number = 0
+        self._unsure: tuple[StoredBatch, int] | None = None
 
     async def open(self) -> None:
         """Connect and prepare the session.
@@ -67,6 +70,7 @@ class Writer:
             with store_errors("cannot prepare the writer's session"):
                 await check_schema(connection)
                 await connection.execute(load("stage"))
+                await connection.execute(load("last_batch_open"), self._id)
         except BaseException:
             connection.terminate()
             raise
@@ -108,7 +112,9 @@ class Writer:
                     deltas = await _Transaction(connection, batch).run(
                         upstream, self._shard, seq, detailed, self._search
                     )
-                    self._unsure = (batch, await connection.fetchval(load("transaction_id")))
+                    self._number += 1
+                    await connection.execute(load("last_batch_save"), self._id, self._number)
+                    self._unsure = (batch, self._number)
         except asyncpg.PostgresError as error:
             await self.close()
             raise InvariantBroken(f"the database refused a batch that it should take: {error!r}") from error
@@ -128,10 +134,10 @@ class Writer:
         """Whether an earlier attempt on `batch`, whose commit was not answered, was committed all the same."""
         if self._unsure is None or self._unsure[0] is not batch:
             return False
-        status = await connection.fetchval(load("transaction_status"), self._unsure[1])
-        if status == "in progress":
+        number = await connection.fetchval(load("last_batch_find"), self._id)
+        if number is None:
             raise StoreError("the session whose commit was not answered is still at it")
-        return bool(status == "committed")
+        return bool(number == self._unsure[1])
 
 
 class _Transaction:

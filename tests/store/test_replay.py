@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import random
+import signal
 from typing import Any
 
 import asyncpg
@@ -10,6 +13,9 @@ import pytest
 from asyncpg.transaction import Transaction
 
 from indexer.errors import StoreError
+from indexer.ops.embedded import Tuning, ephemeral_servers
+from indexer.store.migrate import migrate
+from indexer.store.pool import connect
 from tests.store.cast import Cast
 from tests.store.dump import dump
 from tests.store.pipeline import Pipeline
@@ -105,6 +111,58 @@ async def test_an_unanswered_commit_is_not_repeated(
         assert not deltas.complete
         assert await dump(pipeline.connection) == before
         assert await pipeline.writer.cursor("test") == (99, batch.last_time)
+
+
+class Crashed(Unanswered):
+    """A transaction at whose commit the session is killed: Postgres throws out all sessions and recovers from its log."""
+
+    def __init__(self, connection: asyncpg.Connection[Any]) -> None:
+        super().__init__(connection)
+        self._pid = connection.get_server_pid()
+
+    async def __aexit__(self, *_: object) -> None:
+        if not self._is_savepoint:
+            os.kill(self._pid, signal.SIGKILL)
+        await self._inner.commit()
+
+
+async def recovered(url: str, thrown_out: asyncpg.Connection[Any]) -> asyncpg.Connection[Any]:
+    """A connection to a server that has thrown out a session and is coming back."""
+    while not thrown_out.is_closed():
+        await asyncio.sleep(0.01)
+    for _ in range(200):
+        try:
+            return await connect(url)
+        except StoreError:
+            await asyncio.sleep(0.05)
+    raise AssertionError("the server did not come back")
+
+
+async def test_a_crash_of_the_database_before_the_commit_loses_nothing(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where others commit meanwhile: the server gives the lost transaction's id out again."""
+    events = [event.frame for event in Stream(15, events=60).shuffled()]
+    async with Pipeline(postgres_url) as uninterrupted:
+        await uninterrupted.write(events[:20])
+        await uninterrupted.write(events[20:])
+        wanted = await dump(uninterrupted.connection)
+    no_early_flush = {"shared_buffers": "64MB", "wal_writer_delay": "10s", "wal_writer_flush_after": "1GB"}
+    with ephemeral_servers(Tuning(postgres=no_early_flush)) as servers:
+        await migrate(servers.postgres_url)
+        async with Pipeline(servers.postgres_url) as pipeline:
+            await pipeline.write(events[:20])
+            batch = await pipeline.prepare(events[20:])
+            with monkeypatch.context() as patched:
+                patched.setattr(asyncpg.Connection, "transaction", lambda connection: Crashed(connection))
+                with pytest.raises(StoreError):
+                    await pipeline.writer.apply(batch, "test", 99)
+            other = await recovered(servers.postgres_url, pipeline.connection)
+            for _ in range(100):
+                await other.execute("CREATE TABLE something (); DROP TABLE something")
+            assert (await pipeline.writer.apply(batch, "test", 99)).complete
+            assert await dump(other) == wanted
+            await other.close()
 
 
 async def test_a_failed_transaction_is_repeated(postgres_url: str) -> None:
