@@ -27,6 +27,8 @@ from indexer.errors import UpstreamError
 
 USER_AGENT = f"indexer/{__version__}"
 ADDRESSES_TRIED = 3
+CLOSE_SECONDS = 2.0
+"""How long closing connections may take, during which nobody can cancel it."""
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _LOCATED_AT_V4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
 """NAT64 and 6to4 prefixes: IPv6 addresses behind which an IPv4 address of any kind may stand."""
@@ -165,7 +167,7 @@ class Fetcher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with anyio.CancelScope(shield=True):
+        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
             await self._pool.__aexit__(kind, error, trace)
 
     async def get(
@@ -236,7 +238,7 @@ class Fetcher:
                 finally:
                     # A body left unread: its nested generators end only by running out, which a closed connection
                     # makes them do at once; a complete one has given its connection back already.
-                    with anyio.CancelScope(shield=True):
+                    with anyio.move_on_after(CLOSE_SECONDS, shield=True):
                         await answer.aclose()
                         with suppress(Exception):
                             async for _ in chunks:
