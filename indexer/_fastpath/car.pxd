@@ -31,6 +31,11 @@ cdef inline int read_varint(Span *s, uint64_t *value) noexcept nogil:
     cdef const uint8_t *p = s.p
     cdef uint64_t out = 0
     cdef int shift = 0
+    if s.end - p >= 2 and p[0] >= 0x80 and 0 < p[1] < 0x80:
+        # Nearly every block's length takes two bytes.
+        value[0] = (p[0] & 0x7F) | (<uint64_t> p[1] << 7)
+        s.p += 2
+        return OK
     while True:
         if p >= s.end:
             return TRUNCATED

@@ -1,11 +1,15 @@
 """CIDs: 36 binary bytes, 59 characters of base32, or (compact) the 32 bytes of their digest."""
 
-from libc.stdint cimport uint8_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
 
 from indexer._fastpath.reasons cimport BAD_CID, OK
 from indexer._fastpath.span cimport Slice
-from indexer._fastpath.text cimport text_base32_group, text_base32_write
+from indexer._fastpath.text cimport text_base32_groups, text_base32_write
+
+cdef extern from "bigendian.h" nogil:
+    uint8_t *put32(uint8_t *p, uint32_t v)
+    uint8_t *put64(uint8_t *p, uint64_t v)
 
 cdef enum:
     CID_TEXT_SIZE = 59  # 'b' and 58 characters for 36 bytes
@@ -40,27 +44,24 @@ cdef inline void cid_to_text(const uint8_t *cid, uint8_t *text) noexcept nogil:
 
 cdef inline int cid_from_text(Slice text, uint8_t *cid) noexcept nogil:
     """Read 59 characters to 36 bytes; BAD_CID for anything but a blessed CID in base32."""
-    cdef uint64_t bits
-    cdef int group
+    cdef uint64_t groups[2]
+    cdef int i
     if text.n != CID_TEXT_SIZE or text.p[0] != b"b":
         return BAD_CID
-    for group in range(7):
-        bits = text_base32_group(text.p + 1 + 8 * group)
-        if bits >> 40:
+    for i in range(3):
+        if not text_base32_groups(text.p + 1 + 16 * i, text.p + 9 + 16 * i, groups):
             return BAD_CID
-        cid[5 * group] = <uint8_t> (bits >> 32)
-        cid[5 * group + 1] = <uint8_t> (bits >> 24)
-        cid[5 * group + 2] = <uint8_t> (bits >> 16)
-        cid[5 * group + 3] = <uint8_t> (bits >> 8)
-        cid[5 * group + 4] = <uint8_t> bits
+        # Forty bits in the upper part of 64; the zeros behind them are written over by the next.
+        put64(cid + 10 * i, groups[0] << 24)
+        put64(cid + 10 * i + 5, groups[1] << 24)
     # 58 characters carry 290 bits: the last two end with two bits of padding, which must be zero.
-    bits = text_base32_group(text.p + 51)
-    if bits >> 40 or bits & 3:
+    if not text_base32_groups(text.p + 49, text.p + 51, groups) or groups[1] & 3:
         return BAD_CID
-    cid[35] = <uint8_t> (bits >> 2)
-    if cid[0] != 1 or cid[2] != 0x12 or cid[3] != 0x20 or not (cid[1] == DAG_CBOR or cid[1] == RAW):
-        return BAD_CID
-    return OK
+    put32(cid + 30, <uint32_t> (groups[0] >> 8))
+    put32(cid + 32, <uint32_t> (groups[1] >> 2))
+    if memcmp(cid, <const char *> b"\x01\x71\x12\x20", 4) == 0 or memcmp(cid, <const char *> b"\x01\x55\x12\x20", 4) == 0:
+        return OK
+    return BAD_CID
 
 
 cdef class CID:

@@ -7,7 +7,7 @@ from indexer._fastpath.reasons cimport BAD_DID, OK
 from indexer._fastpath.sha256 cimport sha256
 from indexer._fastpath.span cimport Slice
 from indexer._fastpath.syntax cimport is_did
-from indexer._fastpath.text cimport text_base32_group, text_base32_write
+from indexer._fastpath.text cimport text_base32_groups, text_base32_write
 
 cdef enum:
     PLC_SIZE = 32  # "did:plc:" and 24 characters
@@ -22,17 +22,15 @@ ctypedef struct DidKey:
 
 cdef inline bint plc_key(Slice did, DidKey *out) noexcept nogil:
     """The key of a did:plc; false where `did` is none."""
-    cdef uint64_t a, b, c
+    cdef uint64_t ab[2]
+    cdef uint64_t bc[2]
     if did.n != PLC_SIZE or memcmp(did.p, <const char *> b"did:plc:", 8) != 0:
         return False
-    a = text_base32_group(did.p + 8)
-    b = text_base32_group(did.p + 16)
-    c = text_base32_group(did.p + 24)
-    if (a | b | c) >> 40:
+    if not (text_base32_groups(did.p + 8, did.p + 16, ab) and text_base32_groups(did.p + 16, did.p + 24, bc)):
         return False
     # 120 bits in three groups of 40: 56 of them beside the tag, 64 below.
-    out.high = (<uint64_t> DID_KEY_PLC << 56) | (a << 16) | (b >> 24)
-    out.low = (b << 40) | c
+    out.high = (<uint64_t> DID_KEY_PLC << 56) | (ab[0] << 16) | (ab[1] >> 24)
+    out.low = (bc[0] << 40) | bc[1]
     return True
 
 

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True
 """The protocol's string formats: one pass each over bytes that are checked as they are read."""
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp
 
 from indexer._fastpath.objects cimport slice_of_bytes, text_of, utf8_of
@@ -163,13 +163,11 @@ cdef inline int digits(const uint8_t *p, int count) noexcept nogil:
 
 
 cdef inline int64_t days_since_1970(int year, int month, int day) noexcept nogil:
-    """Days in the proleptic Gregorian calendar, years counted from March so that the leap day comes last."""
-    cdef int64_t y = year - 1 if month <= 2 else year
-    cdef int64_t era, year_of_era, day_of_year
-    era = (y if y >= 0 else y - 399) // 400
-    year_of_era = y - era * 400
-    day_of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
-    return era * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719468
+    """Days in the proleptic Gregorian calendar of a year from 0 to 9999. Years are counted from March, so that the leap day comes last,
+    and from 400 years before the year 0, so that none is negative."""
+    cdef uint32_t y = <uint32_t> (year + 399 if month <= 2 else year + 400)
+    cdef uint32_t m = <uint32_t> (month + 9 if month <= 2 else month - 3)
+    return <int64_t> (y * 365 + y // 4 - y // 100 + y // 400 + (153 * m + 2) // 5 + <uint32_t> day) - (1 + 719468 + 146097)
 
 
 cdef inline int days_in_month(int year, int month) noexcept nogil:

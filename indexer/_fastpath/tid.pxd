@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from indexer._fastpath.reasons cimport BAD_TID, OK
 from indexer._fastpath.span cimport Slice
-from indexer._fastpath.text cimport TEXT_SORTABLE, text_sortable_group
+from indexer._fastpath.text cimport TEXT_SORTABLE, text_sortable_groups
 
 cdef enum:
     TID_SIZE = 13
@@ -12,15 +12,13 @@ cdef enum:
 
 cdef inline int tid_bits(Slice text, uint64_t *out) noexcept nogil:
     """All 64 bits of a TID by syntax: 13 characters, the first of which carries four bits."""
-    cdef uint64_t high, low
+    cdef uint64_t groups[2]
     if text.n != TID_SIZE:
         return BAD_TID
     # Two groups of eight that share three characters: 40 bits, and the last 25.
-    high = text_sortable_group(text.p)
-    low = text_sortable_group(text.p + 5)
-    if high >> 39 or low >> 40:
+    if not text_sortable_groups(text.p, text.p + 5, groups) or groups[0] >> 39:
         return BAD_TID
-    out[0] = (high << 25) | (low & 0x1FFFFFF)
+    out[0] = (groups[0] << 25) | (groups[1] & 0x1FFFFFF)
     return OK
 
 
