@@ -52,7 +52,7 @@ cdef extern from "memory.h" nogil:
     void prefetch_span(const void *p, size_t n, size_t most)
 
 cdef enum:
-    AHEAD = 4  # frames
+    AHEAD = 8  # frames
     PREFETCHED = 8192  # bytes of a frame
 
 REFUSALS = {

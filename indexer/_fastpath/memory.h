@@ -9,6 +9,7 @@
 static inline void prefetch_span(const void *p, size_t n, size_t most) {
     const char *at = (const char *)p;
     const char *const end = at + (n < most ? n : most);
+#pragma GCC unroll 4
     for (; at < end; at += 64) __builtin_prefetch(at, 0, 2);
 }
 

@@ -19,9 +19,9 @@ static inline int text_is_ascii(const uint8_t *p, size_t n, size_t readable) {
         return (high & ((1u << n) - 1)) == 0;
     }
     if (n >= 16) {
-        for (; i + 16 <= n; i += 16)
-            if (_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(p + i)))) return 0;
-        return _mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(p + n - 16))) == 0;
+        __m128i all = _mm_loadu_si128((const __m128i *)(p + n - 16));
+        for (; i + 16 < n; i += 16) all = _mm_or_si128(all, _mm_loadu_si128((const __m128i *)(p + i)));
+        return _mm_movemask_epi8(all) == 0;
     }
 #else
     (void)readable;
