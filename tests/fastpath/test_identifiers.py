@@ -159,6 +159,37 @@ def test_what_is_no_did_has_no_key(text: str) -> None:
         did.to_key(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "start", "end", "reads"),
+    [
+        # The first characters of a CID are its version and codec, its last one has two bits of padding.
+        pytest.param(
+            "bafyreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku", 8, 58, CID.parse, id="cid"
+        ),
+        pytest.param("did:plc:ewvi7nxzyoun6zhxrhs64oiz", 8, 32, did.to_key, id="did"),
+        pytest.param("3l3qo2vutsw2b", 1, 13, tid.to_int, id="tid"),
+    ],
+)
+def test_any_character_at_any_place_is_of_the_alphabet_or_refused(
+    text: str, start: int, end: int, reads: Callable[[str], object]
+) -> None:
+    # Sixteen characters are looked at at once: none of them may hide another, nor its value count at another's place.
+    seen = set()
+    for place in range(start, end):
+        for code in range(0x80):
+            changed = text[:place] + chr(code) + text[place + 1 :]
+            try:
+                value = reads(changed)
+            except FrameError:
+                value = None
+            if isinstance(value, bytes) and value[0] == 2:
+                value = None  # a DID of another method than plc, or one that no directory knows
+            assert (value is not None) == (chr(code) in BASE32), (place, code)
+            if value is not None:
+                seen.add(value)
+    assert len(seen) == (end - start) * 31 + 1
+
+
 # --- AT-URI and datetime --------------------------------------------------------------------------------------------
 
 
