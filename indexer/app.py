@@ -449,7 +449,9 @@ async def run_ingest(settings: Settings, check: Callable[[], None] = lambda: Non
             thread_of("write", thread.ident),
             serving(health, settings.metrics_host, settings.metrics_port, settings.api_metrics_port) as port,
         ):
-            log.info("health, metrics and dashboard", url=f"http://{reachable(settings.metrics_host)}:{port}/")
+            log.info(
+                "health, metrics and dashboard", url=f"http://{reachable(settings.metrics_host)}:{port}/"
+            )
             async with trio.open_nursery() as background:
                 background.start_soon(refresher.run)
                 background.start_soon(recovery.resync.run)

@@ -504,9 +504,14 @@ def _converted(info: SettingInfo, value: Any, source: str) -> Any:
         converted = msgspec.convert(value, info.type, strict=not came_as_text)
     except msgspec.ValidationError as error:
         # msgspec says "Expected `int` >= 1, got `str`" or "Expected `int` >= 1": we say what came ourselves.
-        expected = info.option.expected or str(error).split(" - at ")[0].split(", got ")[0].removeprefix(
-            "Expected "
-        )
+        said = str(error).split(" - at ")[0].split(", got ")[0].removeprefix("Expected ")
+        for name, meaning in (
+            ("`int`", "a whole number"),
+            ("`float`", "a number"),
+            ("`bool`", "true or false"),
+        ):
+            said = said.replace(name, meaning)
+        expected = info.option.expected or said
         raise _refusal(info, value, source, _allowed(info) or expected) from None
     if info.option.check is not None and not info.option.check(converted):
         raise _refusal(info, value, source, info.option.expected)

@@ -140,7 +140,7 @@ class LabelStream:
         label, signature, signed = _parse(value, self._did)
         document = self._document
         if document is None or not _is_signed(document, signature, signed):
-            # The key may have changed since the document was read. Only one that is younger than the label may refuse it.
+            # The key may have changed since the document was read: only one younger than the label may refuse it.
             document = await self._document_since(received_at)
             if not _is_signed(document, signature, signed):
                 raise _Refused("its signature is not by the labeler's key")

@@ -44,7 +44,7 @@ def test_a_bad_option_ends_with_2_and_says_why() -> None:
     assert done.returncode == 2
     assert (
         done.stderr
-        == "indexer config: batch_events: expected `int`, got 'none' - from option --batch-events\n"
+        == "indexer config: batch_events: expected a whole number, got 'none' - from option --batch-events\n"
     )
     assert done.stdout == ""
 
@@ -124,6 +124,69 @@ def test_an_unreachable_database_ends_with_69() -> None:
     )
     assert done.returncode == 69
     assert done.stderr.startswith("indexer migrate: cannot use database 'none' on 127.0.0.1:1: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            "simulate --write x --events -1",
+            "argument --events: expected a whole number of at least 1, got '-1'",
+        ),
+        ("simulate --accounts 1", "argument --accounts: expected a whole number of at least 2, got '1'"),
+        ("simulate --port 99999", "argument --port: expected a whole number from 0 to 65535, got '99999'"),
+        ("demo --rate -5", "argument --rate: expected a number of at least 0, got '-5'"),
+        ("demo --rate nan", "argument --rate: expected a number of at least 0, got 'nan'"),
+        (
+            "bench ingest --simulate many",
+            "argument --simulate: expected a whole number of at least 1, got 'many'",
+        ),
+        ("bench ingest --rate 0", "argument --rate: expected a number above 0, got '0'"),
+        ("bench read --viewers 0", "argument --viewers: expected a whole number of at least 1, got '0'"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_before_any_work(
+    arguments: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments.split())
+    assert caught.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+def test_the_api_says_what_is_wrong_with_its_database(empty_postgres_url: str) -> None:
+    redis = "redis://127.0.0.1:1"
+    away = run("api", INDEXER_POSTGRES_URL="postgresql://127.0.0.1:1/none", INDEXER_REDIS_URL=redis)
+    assert away.returncode == 69
+    assert away.stderr.startswith("indexer api: cannot use database 'none' on 127.0.0.1:1: ")
+    empty = run("api", INDEXER_POSTGRES_URL=empty_postgres_url, INDEXER_REDIS_URL=redis)
+    assert empty.returncode == 69
+    assert "run `indexer migrate`" in empty.stderr
+
+
+def test_files_that_are_none_end_with_65(tmp_path: Path, empty_postgres_url: str) -> None:
+    servers = {"INDEXER_POSTGRES_URL": empty_postgres_url, "INDEXER_REDIS_URL": "redis://127.0.0.1:1"}
+    frames, documents = tmp_path / "x.frames", tmp_path / "x.json"
+    frames.write_bytes(b"")
+    for text in ("{bad", "[1]"):
+        documents.write_text(text)
+        done = run("replay", str(frames), "--docs", str(documents), **servers)
+        assert done.returncode == 65
+        assert f"{documents}: expected DID documents as one JSON object" in done.stderr
+    done = run("export-private", str(tmp_path), **servers)
+    assert done.returncode == 65
+    assert (
+        done.stderr == f"indexer export-private: expected the name of a file, got a directory: {tmp_path}\n"
+    )
+
+
+def test_a_state_directory_that_cannot_be_used_ends_with_69() -> None:
+    done = run("migrate", INDEXER_STATE_DIR="/dev/null/state")
+    assert done.returncode == 69
+    assert (
+        "expected a state directory that this account can use, got /dev/null/state: Not a directory"
+        in done.stderr
+    )
 
 
 def test_tokens_are_for_simulated_accounts_and_our_service() -> None:
