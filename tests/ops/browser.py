@@ -36,7 +36,9 @@ class Page:
                 assert "error" not in message, message
                 return message["result"]
             if message.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded"):
-                self.errors.append(json.dumps(message["params"]))
+                said = json.dumps(message["params"])
+                if "the server responded with a status of 503" not in said:  # which a page may well expect
+                    self.errors.append(said)
 
     async def evaluate(self, script: str) -> Any:
         """The value of a JavaScript expression in the page."""

@@ -125,6 +125,7 @@ async def test_a_browser_shows_rates_and_percentiles_and_what_is_wrong(tmp_path:
                     metrics.FRAME_TO_COMMIT.observe(0.1)
                     metrics.SEQUENCE.labels(upstream).set(31_500_000_000)
                     health.committed(everything=True)
+                    health.beat()
                     await trio.sleep(0.1)
 
             await page.wait_for("document.getElementById('state').textContent === 'not ready'")
