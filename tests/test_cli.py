@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import asyncpg
 import pytest
 
 from indexer import cli, errors
@@ -29,6 +33,27 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         env={**clean, **environment},
         timeout=60,
     )
+
+
+def wait_for_rows(url: str) -> None:
+    """Wait until likes are in the database."""
+
+    async def wait() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            async with asyncio.timeout(60):
+                while not await _has_likes(connection):  # noqa: ASYNC110 (a database)
+                    await asyncio.sleep(0.02)
+        finally:
+            await connection.close()
+
+    asyncio.run(wait())
+
+
+async def _has_likes(connection: Any) -> bool:
+    if await connection.fetchval("SELECT to_regclass('\"like\"')") is None:
+        return False
+    return bool(await connection.fetchval('SELECT EXISTS (SELECT FROM "like")'))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -84,6 +109,8 @@ def test_config_prints_effective_values_with_their_sources() -> None:
         (KeyboardInterrupt(), 130),
         (ExceptionGroup("x", [ExceptionGroup("y", [errors.CacheError("z")])]), 69),
         (ExceptionGroup("x", [errors.CacheError("z"), errors.InvariantBroken("w")]), 70),
+        (BaseExceptionGroup("x", [KeyboardInterrupt(), errors.InvariantBroken("w")]), 130),
+        (BaseExceptionGroup("x", [BaseExceptionGroup("y", [SystemExit(143)])]), 143),
     ],
 )
 def test_exit_codes_follow_the_errors(error: BaseException, code: int) -> None:
@@ -178,6 +205,29 @@ def test_files_that_are_none_end_with_65(tmp_path: Path, empty_postgres_url: str
     assert (
         done.stderr == f"indexer export-private: expected the name of a file, got a directory: {tmp_path}\n"
     )
+
+
+@pytest.mark.parametrize(("which", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_replay_says_nothing_and_can_be_repeated(
+    which: signal.Signals, code: int, empty_postgres_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "x.frames"
+    assert run("simulate", "--write", str(file), "--events", "20000", "--accounts", "500").returncode == 0
+    servers = {"INDEXER_POSTGRES_URL": empty_postgres_url, "INDEXER_REDIS_URL": redis_url}
+    begun = subprocess.Popen(
+        [sys.executable, "-m", "indexer", "replay", str(file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **servers, "INDEXER_BATCH_EVENTS": "500"},
+    )
+    wait_for_rows(empty_postgres_url)
+    begun.send_signal(which)
+    said, problems = begun.communicate(timeout=60)
+    assert (begun.returncode, said) == (code, "")
+    assert "Traceback" not in problems
+    assert json.loads(run("replay", str(file), "--json", **servers).stdout)["frames"] == 20_000
+    assert run("audit", **servers).stdout == "every count equals its rows\n"
 
 
 def test_a_state_directory_that_cannot_be_used_ends_with_69() -> None:
