@@ -63,8 +63,8 @@ class Query:
 
 
 def parse_query(text: str, given: Mapping[str, str | None], tags: list[str]) -> Query:
-    """A query from what somebody typed (words, "phrases", #tags, @handles, links, from:, since:, -unwanted ...) and from
-    parameters.
+    """A query from what somebody typed (words, "phrases", #tags, @handles, links, from:, since:, -unwanted ...) and
+    from parameters.
 
     InvalidRequest for times that are none.
     """
