@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -189,6 +190,19 @@ def test_the_api_says_what_is_wrong_with_its_database(empty_postgres_url: str) -
     empty = run("api", INDEXER_POSTGRES_URL=empty_postgres_url, INDEXER_REDIS_URL=redis)
     assert empty.returncode == 69
     assert "run `indexer migrate`" in empty.stderr
+
+
+def test_a_taken_port_of_the_apis_metrics_is_refused(postgres_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run(
+            "api",
+            INDEXER_POSTGRES_URL=postgres_url,
+            INDEXER_REDIS_URL="redis://127.0.0.1:1",
+            INDEXER_API_METRICS_PORT=str(port),
+        )
+    assert done.returncode == 2
+    assert f"metrics_host 127.0.0.1, api_metrics_port {port}: Address already in use" in done.stderr
 
 
 def test_files_that_are_none_end_with_65(tmp_path: Path, empty_postgres_url: str) -> None:
