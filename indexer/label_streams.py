@@ -117,11 +117,19 @@ class LabelStream:
         return self._document
 
     async def _take(self, frames: list[bytes], received_at: float) -> None:
-        """Keep the labels of frames, in order, and with them how far the stream has come."""
+        """Keep the labels of frames, in order, and with them how far the stream has come.
+
+        Raises FrameError at a frame that is none; what came before is kept.
+        """
         kept: dict[tuple[str, ...], Label] = {}
+        cursor, broken = self._cursor, None
         for frame in frames:
-            seq, values = _read(frame)
-            if seq <= self._cursor:
+            try:
+                seq, values = _read(frame)
+            except FrameError as error:
+                broken = error
+                break
+            if seq <= cursor:
                 continue
             for value in values:
                 try:
@@ -132,8 +140,11 @@ class LabelStream:
                 else:
                     metrics.LABELS.labels("kept").inc()
                     kept[label[:4]] = label
-            self._cursor = seq
-        await self._thread.call(self._store.save, self._did, self._cursor, list(kept.values()))
+            cursor = seq
+        await self._thread.call(self._store.save, self._did, cursor, list(kept.values()))
+        self._cursor = cursor
+        if broken is not None:
+            raise broken
 
     async def _checked(self, value: Any, received_at: float) -> Label:
         """The label that may be kept. Raises _Refused, and IdentityError where that cannot be known now."""

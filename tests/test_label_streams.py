@@ -220,3 +220,13 @@ def test_no_label_is_refused_while_the_key_cannot_be_known(
     made.emit(made.label())
     follow(plc_url, postgres_url, 2, steps=[(1, change_key_unseen)])
     assert labels(postgres_url) == {(SUBJECT, "spam", False), (SUBJECT, "by the new key", False)}
+
+
+def test_a_broken_frame_costs_nothing_of_what_came_before_it(
+    labeler: tuple[Labeler, str], postgres_url: str
+) -> None:
+    made, plc_url = labeler
+    made.emit(made.label())
+    made.frames.append(b"nonsense")
+    follow(plc_url, postgres_url, 1)
+    assert labels(postgres_url) == {(SUBJECT, "spam", False)}

@@ -32,11 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         sys.stderr.close()
         return 0
-    except (
-        Exception,
-        KeyboardInterrupt,
-        BaseExceptionGroup,
-    ) as error:  # Trio wraps a Ctrl-C and our SystemExit
+    # (Trio wraps a Ctrl-C, and the SystemExit of our signal handler, in a group.)
+    except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:
         code = exit_code(error)
         if code == BUG:
             traceback.print_exception(error)
