@@ -101,6 +101,7 @@ _is_http = _is_url("http", "https")
 Positive = Annotated[int, Meta(ge=1)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(ge=0)]
+_PORT = "a port (0 to 65535)"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,7 +235,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # --- api ---
     api_host: Annotated[str, Option("api", "address that the API listens on")] = "127.0.0.1"
-    api_port: Annotated[Port, Option("api", "port that the API listens on; 0 is any free one")] = 3000
+    api_port: Annotated[
+        Port, Option("api", "port that the API listens on; 0 is any free one", expected=_PORT)
+    ] = 3000
     api_workers: Annotated[
         Annotated[int, Meta(ge=0)], Option("api", "API processes; 0 is one per core", "processes")
     ] = 0
@@ -316,7 +319,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Option("operations", "address of the ingest process' metrics and health")
     ] = "127.0.0.1"
     metrics_port: Annotated[
-        Port, Option("operations", "port of the ingest process' metrics and health; 0 is any free one")
+        Port,
+        Option(
+            "operations",
+            "port of the ingest process' dashboard, metrics and health; 0 is any free one",
+            expected=_PORT,
+        ),
     ] = 3001
 
     api_metrics_port: Annotated[
@@ -324,7 +332,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Option(
             "operations",
             "port at metrics_host of the metrics of all API processes together; unset serves none",
-            expected="a port",
+            expected="a port (1 to 65535)",
         ),
     ] = None
 

@@ -85,7 +85,7 @@ def test_each_source_overrides_the_one_before(tmp_path: Path) -> None:
         ),
         ("batch_events", "0", r"expected a whole number >= 1, got '0'"),
         ("batch_seconds", "-1", r"expected a number > 0.0, got '-1'"),
-        ("api_port", "70000", r"expected a whole number <= 65535, got '70000'"),
+        ("api_port", "70000", r"expected a port \(0 to 65535\), got '70000'"),
         ("verify", "some", r"expected one of full, hashes, got 'some'"),
         ("shard", "4/4", r"expected i/n with i < n, such as 0/4, got '4/4'"),
         ("cache_enabled", "maybe", r"expected true or false, got 'maybe'"),
