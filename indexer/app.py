@@ -39,7 +39,7 @@ from indexer.label_streams import LabelStream
 from indexer.ops import metrics
 from indexer.ops.asyncio_thread import AsyncioThread, asyncio_thread
 from indexer.ops.cpu_time import counting_cpu, thread_of
-from indexer.ops.health import Health, serving
+from indexer.ops.health import Health, reachable, serving
 from indexer.recovery import Decoded, Recovery
 from indexer.store.ingest import IngestStore
 from indexer.store.labels import LabelStore
@@ -447,9 +447,11 @@ async def run_ingest(settings: Settings, check: Callable[[], None] = lambda: Non
         with (
             thread_of("receive", threading.get_ident()),
             thread_of("write", thread.ident),
-            serving(health, settings.metrics_host, settings.metrics_port) as port,
+            serving(health, settings.metrics_host, settings.metrics_port, settings.api_metrics_port) as port,
         ):
-            log.info("health and metrics", host=settings.metrics_host, port=port)
+            log.info(
+                "health, metrics and dashboard", url=f"http://{reachable(settings.metrics_host)}:{port}/"
+            )
             async with trio.open_nursery() as background:
                 background.start_soon(refresher.run)
                 background.start_soon(recovery.resync.run)

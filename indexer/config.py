@@ -101,6 +101,7 @@ _is_http = _is_url("http", "https")
 Positive = Annotated[int, Meta(ge=1)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(ge=0)]
+_PORT = "a port (0 to 65535)"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,7 +235,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # --- api ---
     api_host: Annotated[str, Option("api", "address that the API listens on")] = "127.0.0.1"
-    api_port: Annotated[Port, Option("api", "port that the API listens on; 0 is any free one")] = 3000
+    api_port: Annotated[
+        Port, Option("api", "port that the API listens on; 0 is any free one", expected=_PORT)
+    ] = 3000
     api_workers: Annotated[
         Annotated[int, Meta(ge=0)], Option("api", "API processes; 0 is one per core", "processes")
     ] = 0
@@ -316,7 +319,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Option("operations", "address of the ingest process' metrics and health")
     ] = "127.0.0.1"
     metrics_port: Annotated[
-        Port, Option("operations", "port of the ingest process' metrics and health; 0 is any free one")
+        Port,
+        Option(
+            "operations",
+            "port of the ingest process' dashboard, metrics and health; 0 is any free one",
+            expected=_PORT,
+        ),
     ] = 3001
 
     api_metrics_port: Annotated[
@@ -324,7 +332,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Option(
             "operations",
             "port at metrics_host of the metrics of all API processes together; unset serves none",
-            expected="a port",
+            expected="a port (1 to 65535)",
         ),
     ] = None
 
@@ -504,9 +512,14 @@ def _converted(info: SettingInfo, value: Any, source: str) -> Any:
         converted = msgspec.convert(value, info.type, strict=not came_as_text)
     except msgspec.ValidationError as error:
         # msgspec says "Expected `int` >= 1, got `str`" or "Expected `int` >= 1": we say what came ourselves.
-        expected = info.option.expected or str(error).split(" - at ")[0].split(", got ")[0].removeprefix(
-            "Expected "
-        )
+        said = str(error).split(" - at ")[0].split(", got ")[0].removeprefix("Expected ")
+        for name, meaning in (
+            ("`int`", "a whole number"),
+            ("`float`", "a number"),
+            ("`bool`", "true or false"),
+        ):
+            said = said.replace(name, meaning)
+        expected = info.option.expected or said
         raise _refusal(info, value, source, _allowed(info) or expected) from None
     if info.option.check is not None and not info.option.check(converted):
         raise _refusal(info, value, source, info.option.expected)

@@ -8,6 +8,7 @@ transaction of its labels. Connecting is the firehose's business, what a label d
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import Any, NamedTuple
 
 import structlog
@@ -68,6 +69,8 @@ class LabelStream:
         self._store = store
         self._options = options
         self._cursor = 0
+        self._document: DidDocument | None = None
+        self._asked_at = -float("inf")
 
     async def run(self) -> None:
         """Follow until cancelled. Whatever goes wrong is logged and tried again."""
@@ -80,7 +83,7 @@ class LabelStream:
             await trio.sleep(RETRY_SECONDS)
 
     async def _follow(self) -> None:
-        document = await self._resolver.refresh(self._did)
+        document = await self._document_since(time.time())
         service = document.services.get(SERVICE)
         if service is None or service.kind != SERVICE_TYPE:
             raise IdentityError(
@@ -94,39 +97,62 @@ class LabelStream:
             nursery.start_soon(follower.run)
             async for batch in receive:
                 try:
-                    await self._take(document, batch.frames)
+                    await self._take(batch.frames, batch.received_at)
                 except FrameError as error:
                     follower.fail(error, batch.connection)
 
-    async def _take(self, document: DidDocument, frames: list[bytes]) -> None:
-        """Keep the labels of frames, in order, and with them how far the stream has come."""
+    async def _document_since(self, moment: float) -> DidDocument:
+        """The labeler's document as it is now or was after `moment` (seconds since 1970).
+
+        Asked for anew no more often than other forced refreshes are: it may have to be waited for. Raises
+        IdentityError where it cannot be had.
+        """
+        if self._document is None or self._asked_at < moment:
+            await trio.sleep(
+                max(0.0, self._asked_at + self._resolver.settings.refresh_interval - time.time())
+            )
+            asked_at = time.time()
+            self._resolver.forget(self._did)
+            self._document, self._asked_at = await self._resolver.resolve(self._did), asked_at
+        return self._document
+
+    async def _take(self, frames: list[bytes], received_at: float) -> None:
+        """Keep the labels of frames, in order, and with them how far the stream has come.
+
+        Raises FrameError at a frame that is none; what came before is kept.
+        """
         kept: dict[tuple[str, ...], Label] = {}
+        cursor, broken = self._cursor, None
         for frame in frames:
-            seq, values = _read(frame)
-            if seq <= self._cursor:
+            try:
+                seq, values = _read(frame)
+            except FrameError as error:
+                broken = error
+                break
+            if seq <= cursor:
                 continue
             for value in values:
                 try:
-                    label = await self._checked(document, value)
+                    label = await self._checked(value, received_at)
                 except _Refused as reason:
                     metrics.LABELS.labels("refused").inc()
                     log.info("label refused", labeler=self._did, seq=seq, reason=str(reason))
                 else:
                     metrics.LABELS.labels("kept").inc()
                     kept[label[:4]] = label
-            self._cursor = seq
-        await self._thread.call(self._store.save, self._did, self._cursor, list(kept.values()))
+            cursor = seq
+        await self._thread.call(self._store.save, self._did, cursor, list(kept.values()))
+        self._cursor = cursor
+        if broken is not None:
+            raise broken
 
-    async def _checked(self, document: DidDocument, value: Any) -> Label:
+    async def _checked(self, value: Any, received_at: float) -> Label:
+        """The label that may be kept. Raises _Refused, and IdentityError where that cannot be known now."""
         label, signature, signed = _parse(value, self._did)
-        if not _is_signed(document, signature, signed):
-            # The key may have changed since the document was read: ask once more.
-            try:
-                document = await self._resolver.refresh(self._did)
-            except IdentityError as error:
-                raise _Refused(
-                    f"its signature does not match, and the key cannot be asked for: {error}"
-                ) from error
+        document = self._document
+        if document is None or not _is_signed(document, signature, signed):
+            # The key may have changed since the document was read: only one younger than the label may refuse it.
+            document = await self._document_since(received_at)
             if not _is_signed(document, signature, signed):
                 raise _Refused("its signature is not by the labeler's key")
         return label

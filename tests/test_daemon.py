@@ -44,6 +44,15 @@ def fetch(url: str, token: str | None = None) -> tuple[int, Any]:
             return error.code, json.load(error)
 
 
+def text_of(url: str) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return str(answer.read().decode())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read().decode()
+
+
 def eventually(condition: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -75,6 +84,7 @@ class Daemon:
         first = self.lines.get()
         assert first.startswith("indexer serves http://"), first
         self.url, self.did = first.split()[2], first.split()[4]
+        self.dashboard = self.lines.get(timeout=10).removeprefix("dashboard: ").strip()
 
     @staticmethod
     def _read(stream: Any, take: Callable[[str], None]) -> None:
@@ -120,6 +130,16 @@ def token(daemon: Daemon, handle: str, method: str) -> str:
         capture_output=True, text=True, check=True, env=environment(),
     )  # fmt: skip
     return done.stdout.strip()
+
+
+def test_the_demo_has_a_dashboard_with_the_apis_metrics(demo: Daemon) -> None:
+    assert "<title>indexer</title>" in text_of(demo.dashboard)
+    assert "indexer_firehose_frames_total" in text_of(f"{demo.dashboard}metrics")
+    fetch(f"{demo.url}/xrpc/app.bsky.actor.getProfile?actor=nobody.test")
+    line = 'indexer_api_requests_total{method="app.bsky.actor.getProfile",status="400"}'
+    assert eventually(lambda: line in text_of(f"{demo.dashboard}metrics/api")), text_of(
+        f"{demo.dashboard}metrics/api"
+    )
 
 
 def test_the_demo_serves_a_timeline(demo: Daemon) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,7 @@ class Labeler:
     frames: list[bytes] = field(default_factory=list)
     cursors: list[str] = field(default_factory=list)
     publish: Callable[[], None] = lambda: None
+    withhold: Callable[[], None] = lambda: None
     ended: threading.Event = field(default_factory=threading.Event)
 
     def label(self, key: SigningKey | None = None, **parts: Any) -> dict[str, Any]:
@@ -51,9 +52,11 @@ class Labeler:
         path, _, query = connection.request.path.partition("?cursor=")
         assert path == "/xrpc/com.atproto.label.subscribeLabels"
         self.cursors.append(query)
-        for frame in self.frames[int(query) :]:
-            connection.send(frame)
-        self.ended.wait()
+        sent = int(query)
+        while not self.ended.wait(0.02):
+            for frame in self.frames[sent:]:
+                connection.send(frame)
+                sent += 1
 
     def document(self, port: int) -> bytes:
         method = {"id": f"{DID}#atproto_label", "type": "Multikey", "publicKeyMultibase": multikey(self.key)}
@@ -77,7 +80,10 @@ def labeler() -> Iterator[tuple[Labeler, str]]:
         def publish() -> None:
             plc.routes[f"/{DID}"] = Answer(made.document(port))
 
-        made.publish = publish
+        def withhold() -> None:
+            plc.routes[f"/{DID}"] = Answer(b"", status=503)
+
+        made.publish, made.withhold = publish, withhold
         publish()
         yield made, plc.url
         made.ended.set()
@@ -85,19 +91,31 @@ def labeler() -> Iterator[tuple[Labeler, str]]:
         thread.join()
 
 
-def follow(plc_url: str, postgres_url: str, until: int) -> None:
-    """Follow the labeler until its cursor in the database is `until`."""
+Steps = Sequence[tuple[int, Callable[[], None]]]
+
+
+def follow(
+    plc_url: str, postgres_url: str, until: int, *, steps: Steps = (), refresh_interval: float = 0
+) -> None:
+    """Follow the labeler until its cursor in the database is `until`.
+
+    Each of `steps` is done as soon as the cursor is at its number, over the same connection.
+    """
 
     async def run() -> None:
         settings = Settings(postgres_url=postgres_url)
-        identities = IdentitySettings(plc_url=plc_url, allow_private=True, refresh_interval=0)
+        identities = IdentitySettings(
+            plc_url=plc_url, allow_private=True, refresh_interval=refresh_interval, failure_ttl=0
+        )
         async with asyncio_thread() as thread, IdentityResolver(identities) as resolver:
             stream = label_stream(DID, settings, resolver, thread)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(stream.run)
                 with trio.fail_after(20):
-                    while await thread.call(cursor, postgres_url) < until:  # noqa: ASYNC110 (a database)
-                        await trio.sleep(0.02)
+                    for number, step in (*steps, (until, lambda: None)):
+                        while await thread.call(cursor, postgres_url) < number:  # noqa: ASYNC110 (a database)
+                            await trio.sleep(0.02)
+                        step()
                 nursery.cancel_scope.cancel()
 
     trio.run(run)
@@ -162,3 +180,53 @@ def test_a_changed_key_is_asked_for(labeler: tuple[Labeler, str], postgres_url: 
     made.emit(made.label(old), made.label(val="new"))
     follow(plc_url, postgres_url, 2)
     assert labels(postgres_url) == {(SUBJECT, "spam", False), (SUBJECT, "new", False)}
+
+
+def test_a_key_that_changes_in_mid_stream_costs_no_label(
+    labeler: tuple[Labeler, str], postgres_url: str
+) -> None:
+    made, plc_url = labeler
+    old, new = made.key, derived_key(b"a new key")
+
+    def change_key() -> None:
+        made.key = new
+        made.publish()
+        made.emit(made.label(val="by the new key"), made.label(old, val="by the old key"))
+
+    def go_on() -> None:
+        made.emit(made.label(val="and another"))
+
+    made.emit(made.label())
+    # The document was asked for when the stream began: until it may be asked for again, the label waits.
+    follow(plc_url, postgres_url, 3, steps=[(1, change_key), (2, go_on)], refresh_interval=1)
+    assert labels(postgres_url) == {
+        (SUBJECT, "spam", False), (SUBJECT, "by the new key", False), (SUBJECT, "and another", False)
+    }  # fmt: skip
+    assert made.cursors == ["0"]
+
+
+def test_no_label_is_refused_while_the_key_cannot_be_known(
+    labeler: tuple[Labeler, str], postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, plc_url = labeler
+    monkeypatch.setattr("indexer.label_streams.RETRY_SECONDS", 0.2)
+
+    def change_key_unseen() -> None:
+        made.key = derived_key(b"a new key")
+        made.withhold()
+        made.emit(made.label(val="by the new key"))
+        threading.Timer(1.5, made.publish).start()
+
+    made.emit(made.label())
+    follow(plc_url, postgres_url, 2, steps=[(1, change_key_unseen)])
+    assert labels(postgres_url) == {(SUBJECT, "spam", False), (SUBJECT, "by the new key", False)}
+
+
+def test_a_broken_frame_costs_nothing_of_what_came_before_it(
+    labeler: tuple[Labeler, str], postgres_url: str
+) -> None:
+    made, plc_url = labeler
+    made.emit(made.label())
+    made.frames.append(b"nonsense")
+    follow(plc_url, postgres_url, 1)
+    assert labels(postgres_url) == {(SUBJECT, "spam", False)}

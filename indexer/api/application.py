@@ -70,6 +70,13 @@ def json_response(status: int, value: Any, headers: Mapping[str, str] | None = N
     return Response(status, {"content-type": _JSON, **(headers or {})}, orjson.dumps(value))
 
 
+def unavailable() -> Response:
+    """The answer while Postgres cannot be reached."""
+    return json_response(
+        503, {"error": "ServiceUnavailable", "message": "The index cannot be read now"}, CORS
+    )
+
+
 class Application:
     """Answers the requests of one worker."""
 
@@ -95,9 +102,7 @@ class Application:
             response = json_response(error.status, body, headers)
         except StoreError as error:
             log.warning("request failed", path=request.path, reason=str(error))
-            response = json_response(
-                503, {"error": "ServiceUnavailable", "message": "The index cannot be read now"}
-            )
+            response = unavailable()
         except Exception:
             log.exception("request failed", path=request.path, query=request.query)
             response = json_response(

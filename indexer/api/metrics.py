@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,10 +59,18 @@ def worker_requests() -> Requests | None:
 
 @contextmanager
 def counting(settings: Settings) -> Iterator[None]:
-    """While the block runs, workers that are started count, and their sum is served; nothing where no port is set."""
+    """While the block runs, workers that are started count, and their sum is served; nothing where no port is set.
+
+    Raises ConfigError where the port cannot be listened on.
+    """
     if settings.api_metrics_port is None:
         yield
         return
+    family = socket.AF_INET6 if ":" in settings.metrics_host else socket.AF_INET
+    try:
+        socket.create_server((settings.metrics_host, settings.api_metrics_port), family=family).close()
+    except OSError as error:
+        raise _taken(settings.metrics_host, settings.api_metrics_port, error) from None
     with TemporaryDirectory(prefix="indexer-api-metrics-") as directory:
         os.environ[_DIRECTORY] = directory
         address = (settings.metrics_host, str(settings.api_metrics_port))
@@ -86,10 +95,14 @@ def main(host: str, port: int) -> None:
     try:
         _, thread = start_http_server(port, host, registry)
     except OSError as error:
-        raise ConfigError(
-            f"expected to listen on metrics_host {host}, api_metrics_port {port}: {error.strerror}"
-        ) from None
+        raise _taken(host, port, error) from None
     thread.join()
+
+
+def _taken(host: str, port: int, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"expected to listen on metrics_host {host}, api_metrics_port {port}: {error.strerror}"
+    )
 
 
 if __name__ == "__main__":

@@ -13,44 +13,75 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
+import structlog
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import Server as Granian
 
-from indexer.api.application import Application, Request
+from indexer.api.application import Application, Request, unavailable
 from indexer.api.auth import Authenticator, audiences_of
 from indexer.api.metrics import counting, worker_requests
 from indexer.api.services import open_services
 from indexer.config import Settings
+from indexer.errors import StoreError
+from indexer.store.migrate import check
 from indexer.sync.account_keys import AccountKeys
 from indexer.sync.identity import IdentityResolver, IdentitySettings
 
+OPENING_SECONDS = 5.0
+"""How long a request waits for a worker that has just been started."""
+
+RETRY_SECONDS = 1.0
+"""Between two attempts of a worker to open its connections."""
+
+log = structlog.get_logger("indexer.api")
+
 
 class Worker:
-    """One process's RSGI application. Granian calls `__rsgi_init__` once, then the instance per request."""
+    """One process's RSGI application. Granian calls `__rsgi_init__` once, then the instance per request.
+
+    A worker that is started while Postgres is away keeps trying, and answers 503 meanwhile.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stack = AsyncExitStack()
         self._application: Application | None = None
-        self._opening: asyncio.Task[Application] | None = None
+        self._opening: asyncio.Task[None] | None = None
         self._requests = worker_requests()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._opening = loop.create_task(self._open())
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
         loop.run_until_complete(self._stack.aclose())
 
-    async def _open(self) -> Application:
-        self._application = await open_application(self._settings, self._stack)
-        return self._application
+    async def _open(self) -> None:
+        while self._application is None:
+            async with AsyncExitStack() as opened:
+                try:
+                    self._application = await open_application(self._settings, opened)
+                except StoreError as error:
+                    log.warning("cannot answer yet, trying again", error=str(error), in_seconds=RETRY_SECONDS)
+                else:
+                    self._stack = opened.pop_all()
+                    return
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         application = self._application
         if application is None:
             assert self._opening is not None
-            application = await asyncio.shield(self._opening)
+            await asyncio.wait([self._opening], timeout=OPENING_SECONDS)
+            if self._opening.done():
+                self._opening.result()
+            application = self._application
+        if application is None:
+            response = unavailable()
+            protocol.response_bytes(response.status, list(response.headers.items()), response.body)
+            return
         body = b""
         if scope.method not in ("GET", "HEAD", "OPTIONS"):
             body = await protocol()
@@ -79,7 +110,12 @@ async def open_application(settings: Settings, stack: AsyncExitStack) -> Applica
 
 
 def run_api(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM; then finish the requests under way. The settings name Postgres' address."""
+    """Serve until SIGINT or SIGTERM; then finish the requests under way. The settings name Postgres' address.
+
+    Raises StoreError where Postgres cannot be reached or has not this program's schema.
+    """
+    assert settings.postgres_url is not None  # the caller has found or started one
+    asyncio.run(check(settings.postgres_url))
     server = Granian(
         "indexer-api",
         address=settings.api_host,

@@ -32,11 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         sys.stderr.close()
         return 0
-    except (Exception, KeyboardInterrupt) as error:
+    # (Trio wraps a Ctrl-C, and the SystemExit of our signal handler, in a group.)
+    except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:
         code = exit_code(error)
         if code == BUG:
             traceback.print_exception(error)
-        elif code != INTERRUPTED:
+        elif code not in (INTERRUPTED, TERMINATED):
             for leaf in leaves(error):
                 print(f"indexer {arguments.command}: {leaf}", file=sys.stderr)
         return code

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer import __version__
+from indexer.cli.numbers import positive, rate, whole
 from indexer.config import Loaded
 from indexer.errors import ConfigError, FileFormatError
 
@@ -51,7 +52,7 @@ def _up(loaded: Loaded, _arguments: argparse.Namespace) -> int:
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--rate", type=float, default=30.0, help="events a second of the simulated network (30)"
+        "--rate", type=rate, default=30.0, help="events a second of the simulated network (30)"
     )
 
 
@@ -165,6 +166,8 @@ def _export_private(loaded: Loaded, arguments: argparse.Namespace) -> int:
 
     if not arguments.file.parent.is_dir():
         raise FileFormatError(f"expected a directory, found none: {arguments.file.parent}")
+    if arguments.file.is_dir():
+        raise FileFormatError(f"expected the name of a file, got a directory: {arguments.file}")
     with any_servers(loaded.settings) as settings:
         print(f"{private_state.write(settings, arguments.file)} entries written")
     return 0
@@ -188,7 +191,7 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     source = ingest.add_mutually_exclusive_group()
     source.add_argument("--frames", type=Path, metavar="FILE", help="frames to play")
     source.add_argument(
-        "--simulate", type=int, default=200_000, metavar="N", help="events to simulate (200000)"
+        "--simulate", type=whole(1), default=200_000, metavar="N", help="events to simulate (200000)"
     )
     ingest.add_argument(
         "--docs",
@@ -196,7 +199,7 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="DID documents of --frames, to verify signatures with (found beside it)",
     )
-    ingest.add_argument("--accounts", type=int, default=20_000, help="accounts to simulate (20000)")
+    ingest.add_argument("--accounts", type=whole(2), default=20_000, help="accounts to simulate (20000)")
     ingest.add_argument(
         "--verify",
         choices=["hashes", "full"],
@@ -204,15 +207,19 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
         help="check hashes only, or signatures and proofs too (hashes)",
     )
     ingest.add_argument(
-        "--rate", type=float, help="events a second that the relay sends (as fast as it goes)"
+        "--rate", type=positive, help="events a second that the relay sends (as fast as it goes)"
     )
     read = kinds.add_parser("read", help="how fast the API answers, alone and while events flow in")
-    read.add_argument("--simulate", type=int, default=60_000, metavar="N", help="events of history (60000)")
-    read.add_argument("--live", type=int, default=20_000, metavar="N", help="events sent meanwhile (20000)")
-    read.add_argument("--rate", type=float, default=500.0, help="events a second sent meanwhile (500)")
-    read.add_argument("--accounts", type=int, default=2_000, help="accounts to simulate (2000)")
-    read.add_argument("--viewers", type=int, default=200, help="accounts that read (200)")
-    read.add_argument("--seconds", type=float, default=3.0, help="seconds of each measurement (3)")
+    read.add_argument(
+        "--simulate", type=whole(1), default=60_000, metavar="N", help="events of history (60000)"
+    )
+    read.add_argument(
+        "--live", type=whole(1), default=20_000, metavar="N", help="events sent meanwhile (20000)"
+    )
+    read.add_argument("--rate", type=positive, default=500.0, help="events a second sent meanwhile (500)")
+    read.add_argument("--accounts", type=whole(2), default=2_000, help="accounts to simulate (2000)")
+    read.add_argument("--viewers", type=whole(1), default=200, help="accounts that read (200)")
+    read.add_argument("--seconds", type=positive, default=3.0, help="seconds of each measurement (3)")
     for kind in (ingest, read):
         kind.add_argument("--plot", type=Path, metavar="FILE", help="write a chart (SVG)")
         _json_flag(kind)
@@ -263,9 +270,11 @@ def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
     from indexer.cli.demo_network import add_network_arguments
 
     add_network_arguments(parser)
-    parser.add_argument("--port", type=int, default=0, help="port to serve on; 0 is any free one (0)")
     parser.add_argument(
-        "--rate", type=float, help="events a second; 0 is as fast as subscribers read (30; of a file 0)"
+        "--port", type=whole(0, 65_535), default=0, help="port to serve on; 0 is any free one (0)"
+    )
+    parser.add_argument(
+        "--rate", type=rate, help="events a second; 0 is as fast as subscribers read (30; of a file 0)"
     )
     parser.add_argument(
         "--no-history",
@@ -280,10 +289,10 @@ def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
     file.add_argument(
         "--frames", type=Path, metavar="FILE", help="serve a frames file instead of a live network"
     )
-    parser.add_argument("--events", type=int, default=1_000_000, help="events to write (1000000)")
-    parser.add_argument("--workers", type=int, default=2, help="processes that write (2)")
+    parser.add_argument("--events", type=whole(1), default=1_000_000, help="events to write (1000000)")
+    parser.add_argument("--workers", type=whole(1), default=2, help="processes that write (2)")
     parser.add_argument(
-        "--records-limit", type=int, default=400, help="most records of one written repository (400)"
+        "--records-limit", type=whole(1), default=400, help="most records of one written repository (400)"
     )
     parser.add_argument(
         "--documents", type=Path, metavar="FILE", help="the DID documents of --frames (found beside it)"

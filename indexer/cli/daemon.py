@@ -20,6 +20,7 @@ from indexer.cli.exit_codes import BAD_DATA, BUG, FAILURE, USAGE
 from indexer.cli.servers import migrate_schema, owned_servers
 from indexer.config import PREFIX, Loaded, Settings, to_environment
 from indexer.errors import ConfigError
+from indexer.ops.health import reachable
 from indexer.ops.supervisor import Worker, supervise
 
 _FATAL = frozenset({FAILURE, USAGE, BAD_DATA, BUG})
@@ -75,17 +76,21 @@ def answers(url: str) -> Callable[[], Awaitable[bool]]:
 
 
 async def announce_api(settings: Settings) -> None:
-    """Print where the API answers."""
-    print(f"indexer serves {settings.effective_public_url} as {settings.effective_service_did}", flush=True)
+    """Print where the API answers, and where to see how it does."""
+    print(
+        f"indexer serves {settings.effective_public_url} as {settings.effective_service_did}\n"
+        f"dashboard: http://{reachable(settings.metrics_host)}:{settings.metrics_port}/",
+        flush=True,
+    )
 
 
 def _ingest(settings: Settings) -> Worker:
-    url = f"http://{_reachable(settings.metrics_host)}:{settings.metrics_port}/health/live"
+    url = f"http://{reachable(settings.metrics_host)}:{settings.metrics_port}/health/live"
     return worker("ingest", ["ingest"], settings, answers(url))
 
 
 def _api(settings: Settings) -> Worker:
-    url = f"http://{_reachable(settings.api_host)}:{settings.api_port}/xrpc/_health"
+    url = f"http://{reachable(settings.api_host)}:{settings.api_port}/xrpc/_health"
     return worker("api", ["api"], settings, answers(url))
 
 
@@ -126,9 +131,3 @@ def _listener(host: str) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return listener
-
-
-def _reachable(host: str) -> str:
-    """Return the address at which we reach a server of ours that listens on `host`."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"[{host}]" if ":" in host else host

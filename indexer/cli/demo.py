@@ -49,6 +49,8 @@ def run(loaded: Loaded, rate: float) -> int:
             handle_resolver_url=f"http://localhost:{port}",
             allow_private_hosts=True,
             start_at="oldest",
+            api_metrics_port=loaded.settings.api_metrics_port
+            or daemon.free_port(loaded.settings.metrics_host),
         )
         network = daemon.worker(
             "network",

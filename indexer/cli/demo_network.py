@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from indexer.cli.numbers import whole
 from indexer.config import Settings
 from indexer.errors import ConfigError
 
@@ -24,9 +25,9 @@ ACCOUNTS = 300
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that say which simulated network is meant."""
     parser.add_argument(
-        "--accounts", type=int, default=ACCOUNTS, help=f"accounts of the simulated network ({ACCOUNTS})"
+        "--accounts", type=whole(2), default=ACCOUNTS, help=f"accounts of the simulated network ({ACCOUNTS})"
     )
-    parser.add_argument("--seed", type=int, default=SEED, help=f"what the network follows from ({SEED})")
+    parser.add_argument("--seed", type=whole(0), default=SEED, help=f"what the network follows from ({SEED})")
 
 
 def serve_network(arguments: argparse.Namespace) -> None:

@@ -56,4 +56,6 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _code_of_one(error: BaseException) -> int:
+    if isinstance(error, SystemExit) and isinstance(error.code, int):
+        return error.code
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), BUG)

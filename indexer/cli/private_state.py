@@ -17,7 +17,12 @@ def write(settings: Settings, path: Path) -> int:
     assert settings.postgres_url is not None  # the caller has found or started one
     partial = path.with_name(path.name + ".partial")
     # It tells who muted whom: nobody else may read it.
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise FileFormatError(
+            f"expected a file that can be written, got {partial}: {error.strerror}"
+        ) from None
     try:
         with os.fdopen(descriptor, "wb") as file, progress("export", unit="entries") as advance:
             count = asyncio.run(export_private(settings.postgres_url, file.write, advance))

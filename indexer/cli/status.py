@@ -11,6 +11,7 @@ import redis.asyncio
 import redis.exceptions
 
 from indexer.config import Settings
+from indexer.ops.health import reachable
 from indexer.store.status import StoreStatus, read_status
 
 
@@ -75,8 +76,10 @@ async def _collect(settings: Settings) -> Status:
         return Status(
             await read_status(settings.postgres_url),
             await _cache(settings.redis_url),
-            await _ingest(client, f"http://{settings.metrics_host}:{settings.metrics_port}/health/ready"),
-            await _answers(client, f"http://{settings.api_host}:{settings.api_port}/xrpc/_health"),
+            await _ingest(
+                client, f"http://{reachable(settings.metrics_host)}:{settings.metrics_port}/health/ready"
+            ),
+            await _answers(client, f"http://{reachable(settings.api_host)}:{settings.api_port}/xrpc/_health"),
         )
 
 

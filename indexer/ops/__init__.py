@@ -2,7 +2,7 @@
 
     logs.py      structured logs                  metrics.py   every metric's definition
     health.py    live, ready, /metrics            progress.py  bars and log lines of long work
-    embedded/    Postgres and Valkey of our own
+    dashboard.py the page that shows them         embedded/    Postgres and Valkey of our own
 
 Imports nothing but errors and config, so that every package with I/O may report here.
 """

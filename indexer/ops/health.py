@@ -1,7 +1,7 @@
 """Whether the ingest process lives and is ready, and the small HTTP server that tells it, with the metrics.
 
 `/metrics` for Prometheus; `/health/live` (restart me if not 200) and `/health/ready` (200 or 503), both with one JSON
-object that says why. Knows only what the stages report to `Health`.
+object that says why; `/` is the page for people (dashboard.py). Knows only what the stages report to `Health`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import msgspec
 from prometheus_client import make_wsgi_app
 
 from indexer.errors import ConfigError
+from indexer.ops import dashboard
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -93,22 +94,37 @@ class Health:
             }
 
 
+def reachable(host: str) -> str:
+    """Return how a URL names the server of ours that listens on the address `host`."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host
+
+
 @contextmanager
-def serving(health: Health, host: str, port: int) -> Iterator[int]:
+def serving(health: Health, host: str, port: int, api_metrics_port: int | None = None) -> Iterator[int]:
     """Serve metrics and health in a thread of their own; yields the port (the chosen one for 0).
 
-    Raises ConfigError if the address cannot be listened on.
+    `api_metrics_port` is where the API's processes serve theirs on this host, if they do. Raises ConfigError if the
+    address cannot be listened on.
     """
     metrics = make_wsgi_app()
+    api_metrics = None if api_metrics_port is None else f"http://{reachable(host)}:{api_metrics_port}/metrics"
 
     def application(environment: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes]:
         path = environment.get("PATH_INFO", "")
         if path == "/metrics":
             answer: Iterable[bytes] = metrics(environment, respond)
             return answer
+        if path == "/":
+            respond("200 OK", list(dashboard.HEADERS))
+            return [dashboard.page()]
+        if path == "/metrics/api":
+            status, text = dashboard.metrics_of_api(api_metrics)
+            respond(status, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")])
+            return [text]
         if path not in ("/health/live", "/health/ready"):
             respond("404 Not Found", [("Content-Type", "text/plain")])
-            return [b"expected /metrics, /health/live or /health/ready\n"]
+            return [b"expected /, /metrics, /metrics/api, /health/live or /health/ready\n"]
         report = health.report()
         good = report[path.rpartition("/")[2]]
         respond("200 OK" if good else "503 Service Unavailable", [("Content-Type", "application/json")])

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, cast
 import zstandard
 
 from indexer._fastpath.framesfile import sequence_numbers
+from indexer.errors import FileFormatError
 
 LENGTH = struct.Struct(">I")
 READ_BYTES = 1 << 20
@@ -164,7 +165,12 @@ def write_documents(path: Path, documents: Iterable[dict[str, Any]]) -> None:
 
 
 def read_documents(path: Path) -> dict[str, dict[str, Any]]:
-    """Read a file of DID documents."""
-    with open_reading(path) as file:
-        documents: dict[str, dict[str, Any]] = json.loads(file.read())
-        return documents
+    """Read a file of DID documents. Raises FileFormatError where it is none."""
+    try:
+        with open_reading(path) as file:
+            documents = json.loads(file.read())
+    except (ValueError, OSError, zstandard.ZstdError) as error:
+        raise FileFormatError(f"{path}: expected DID documents as one JSON object: {error}") from None
+    if not isinstance(documents, dict):
+        raise FileFormatError(f"{path}: expected DID documents as one JSON object, got another value")
+    return documents

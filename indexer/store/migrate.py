@@ -94,6 +94,16 @@ async def migrate_connection(connection: asyncpg.Connection[Any]) -> list[str]:
     return applied
 
 
+async def check(url: str) -> None:
+    """Make sure that the database at `url` can be used and has this program's schema. Raises as `check_schema` does."""
+    connection = await connect(url)
+    try:
+        with store_errors("cannot check the schema"):
+            await check_schema(connection)
+    finally:
+        await connection.close()
+
+
 async def check_schema(connection: asyncpg.Connection[Any]) -> None:
     """Make sure that the database has exactly this program's schema, without changing it.
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
-from indexer.records.collections import LIKE, REPOST
+from indexer.api.application import Application
+from indexer.api.auth import Authenticator, audiences_of
+from indexer.api.services import Services
+from indexer.errors import IdentityNotFound
+from indexer.records.collections import GENERATOR, LIKE, NSIDS, REPOST
 from indexer.store.reads.database import asked
-from tests.api.conftest import Client
+from indexer.sync.did_document import DidDocument, parse_did_document
+from tests.api.conftest import SERVICE, Client
 from tests.api.world import World
 
 pytestmark = pytest.mark.anyio
@@ -114,3 +121,37 @@ async def test_quotes_and_their_quotes_are_embedded_two_deep(world: World, clien
     assert embedded["uri"] == two.uri
     assert embedded["embeds"][0]["record"]["uri"] == one.uri
     assert "embeds" not in embedded["embeds"][0]["record"]
+
+
+class Directory:
+    """Documents of DIDs whose last word is the fragment of their only service."""
+
+    async def resolve(self, did: str) -> DidDocument:
+        fragment = did.rpartition(":")[2].removesuffix(".test")
+        if fragment == "nowhere":
+            raise IdentityNotFound(did)
+        service = {"id": f"#{fragment}", "type": "BskyFeedGenerator", "serviceEndpoint": "https://feeds.test"}
+        return parse_did_document(json.dumps({"id": did, "service": [service]}).encode(), did)
+
+
+async def test_a_feed_generator_must_say_in_its_document_that_it_is_one(
+    world: World, client: Client, services: Services
+) -> None:
+    client.application = Application(
+        replace(services, identities=Directory()), Authenticator(client.keys, audiences=audiences_of(SERVICE))
+    )
+    ada = await world.account("ada", profile={})
+    method = "app.bsky.feed.getFeedGenerator"
+    for did, good in (("did:web:bsky_fg", True), ("did:web:atproto_pds", False), ("did:web:nowhere", False)):
+        feed = await world.record(ada, NSIDS[GENERATOR], {"did": did, "displayName": "Cats"})
+        if good:
+            answer = await client.get(method, {"feed": feed})
+            assert (answer["view"]["displayName"], answer["isOnline"], answer["isValid"]) == (
+                "Cats",
+                True,
+                True,
+            )
+        else:
+            assert await client.error(method, {"feed": feed}) == (400, "InvalidRequest")
+    unknown = f"at://{ada.did}/{NSIDS[GENERATOR]}/none"
+    assert await client.error(method, {"feed": unknown}) == (400, "InvalidRequest")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from indexer.api.services import Services
 from indexer.records.collections import LIKE
 from indexer.store.reads.spelling import iso
 from indexer.store.search_index import SearchIndex
@@ -50,6 +51,11 @@ async def test_posts_are_found_by_words_phrases_and_operators(world: World, clie
     assert await texts(client, f"quick {ada.did}") == ["The quick brown fox"]
     assert await texts(client, "mentions:@bob.test") == await texts(client, "*", mentions=bob.did)
     assert await texts(client, "mentions:bob.test") == ["hey @bob.test"]
+    assert await texts(client, "@bob.test") == ["hey @bob.test"]
+    assert await texts(client, "hey -@bob.test") == await texts(client, "@nobody.test") == []
+    assert await texts(client, "see https://news.example.org/a?b") == []
+    assert await texts(client, "see https://news.example.org/a/?b") == ["see this"]
+    assert await texts(client, "https: see") == []
     assert await texts(client, "#cats") == await texts(client, "see", tag="Cats") == ["see this"]
     assert await texts(client, "*", tag=["cats", "grosse"]) == ["see this"]
     assert await texts(client, "see -#cats") == []
@@ -113,6 +119,34 @@ async def test_the_top_posts_are_those_with_the_most_attention(world: World, cli
     assert await texts(client, "needle", sort="top", limit=2) == expected
     answer = await client.get(POSTS, {"q": "needle", "sort": "top", "limit": 2})
     assert answer["hitsTotal"] == 5
+
+
+async def test_the_top_posts_of_a_common_word_are_those_of_the_latest(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await world.account("ada", profile={})
+    now = world.clock
+    ages = {"year": 24 * 365, "month": 24 * 20, "day": 30, "hour": 1, "minute": 0}
+    posts = {
+        name: await world.post(ada, f"needle {name}", at=now - age * 3_600_000) for name, age in ages.items()
+    }
+    likes = {"year": 5, "month": 4, "day": 3, "hour": 1, "minute": 0}
+    for name, count in likes.items():
+        for number in range(count):
+            await world.edge(LIKE, await world.account(f"fan{name}{number}"), posts[name])
+    await world.make_searchable()
+    await world.connection.execute("INSERT INTO cursor VALUES ('test', '0/1', 1, $1)", now)
+    every = [f"needle {name}" for name in likes]
+    assert await texts(client, "needle", sort="top", limit=2) == every
+    assert (await client.get(POSTS, {"q": "needle", "sort": "top"}))["hitsTotal"] == 5
+    since = iso(now - 40 * 3_600_000)
+    assert await texts(client, "needle", sort="top", since=since) == every[2:]
+    monkeypatch.setattr("indexer.store.reads.post_search._TOP_ENOUGH", 3)
+    assert await texts(client, "needle", sort="top", limit=1) == every[2:]
+    assert "hitsTotal" not in await client.get(POSTS, {"q": "needle", "sort": "top"})
+    monkeypatch.setattr("indexer.store.reads.post_search._TOP_ENOUGH", 10)
+    monkeypatch.setattr("indexer.store.reads.post_search._TOP_OF", 4)
+    assert await texts(client, "needle", sort="top", limit=2) == every[1:]
 
 
 async def test_what_is_gone_or_blocked_is_not_found(world: World, client: Client) -> None:
@@ -180,3 +214,20 @@ async def test_suggested_are_those_whom_ones_follows_follow(world: World, client
     nsid = "app.bsky.graph.getSuggestedFollowsByActor"
     answer = await client.get(nsid, {"actor": eve.did}, viewer=ada)
     assert [view["did"] for view in answer["suggestions"]] == [dan.did]
+
+
+async def test_of_many_accounts_the_most_followed_and_the_latest_are_looked_at_first(
+    world: World, services: Services
+) -> None:
+    accounts = [await world.account(f"user{number}", profile={}) for number in range(12)]
+    for number in range(3):
+        await world.follow(await world.account(f"other{number}"), accounts[5])
+    await world.make_searchable()
+    latest = [account.id for account in reversed(accounts)]
+    found, cursor = await services.search.actors("ser", None, 10, looked_at=100)
+    assert found == latest[:10]
+    assert cursor is not None
+    found, _ = await services.search.actors("user", None, 10, looked_at=2)
+    assert found[0] == accounts[5].id
+    found, _ = await services.search.actors("user7", None, 10, looked_at=2)
+    assert found == [accounts[7].id]

@@ -100,8 +100,11 @@ class EmbeddedServers:
     def start(self) -> None:
         """Take the state directory and start the servers; returns when both accept work (first start: 2 s)."""
         state = self.state_directory
-        state.mkdir(parents=True, exist_ok=True, mode=0o711)
-        self._lock = _take_lock(state)
+        try:
+            state.mkdir(parents=True, exist_ok=True, mode=0o711)
+            self._lock = _take_lock(state)
+        except OSError as error:
+            raise _unusable(state, error) from None
         try:
             self._start_servers(state)
         except BaseException:
@@ -209,6 +212,13 @@ def machine_memory_bytes() -> int:
     return min(limits)
 
 
+def _unusable(state: Path, error: OSError) -> EmbeddedServerError:
+    return EmbeddedServerError(
+        f"expected a state directory that this account can use, got {state}: {error.strerror}. "
+        "Set INDEXER_STATE_DIR to another directory"
+    )
+
+
 def _take_lock(state: Path) -> int:
     lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -231,6 +241,8 @@ def _lock_holder(state: Path) -> int | None:
         lock = os.open(state / "lock", os.O_RDONLY)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise _unusable(state, error) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:

@@ -19,8 +19,11 @@ from indexer.store.reads.cursors import LATEST, Cursor
 from indexer.store.reads.database import Database
 from indexer.store.reads.keys import Key
 
-_TOP_OF: Final = 1_000
-"""The most popular posts are looked for among so many of the latest that fit."""
+_TOP_OF: Final = 10_000
+"""The most popular posts are looked for among so many of the latest that fit ..."""
+
+_TOP_ENOUGH: Final = 1_000
+"""... and no further back once there are so many."""
 
 _TOKEN: Final = re.compile(
     r'(?P<minus>-)?(?:(?P<operator>[A-Za-z]+):)?(?:"(?P<quoted>[^"]*)"?|(?P<plain>[^\s"]\S*))'
@@ -60,7 +63,8 @@ class Query:
 
 
 def parse_query(text: str, given: Mapping[str, str | None], tags: list[str]) -> Query:
-    """A query from what somebody typed (words, "phrases", #tags, from:, since:, -unwanted ...) and from parameters.
+    """A query from what somebody typed (words, "phrases", #tags, @handles, links, from:, since:, -unwanted ...) and
+    from parameters.
 
     InvalidRequest for times that are none.
     """
@@ -79,6 +83,10 @@ def parse_query(text: str, given: Mapping[str, str | None], tags: list[str]) -> 
                 _operate(query, _OPERATORS[operator], value, wanted)
         elif operator == "did":
             query.authors.append(Named(whole, wanted))
+        elif operator in ("http", "https") and value.startswith("//"):
+            _operate(query, "url", whole, wanted)
+        elif whole.startswith("@") and "." in whole:
+            _operate(query, "mentions", whole, wanted)
         elif whole.startswith("#") and len(whole) > 1:
             query.add(words.quoted(words.tag(whole)), wanted)
         else:
@@ -152,34 +160,51 @@ class PostSearch:
         return _page(found, limit, len(found) if cursor is None and len(found) <= limit else None)
 
     async def top(self, query: Query, cursor: str | None, limit: int) -> Page:
-        """A page of the latest posts that fit, those with the most likes, reposts, replies and quotes first."""
+        """A page of the posts that fit, those with the most likes, reposts, replies and quotes first.
+
+        Of a word that many use, the latest posts are ranked, thousands of them; of others, all.
+        """
         after = _after(cursor)
-        latest = await self._find(query, Found(LATEST, 0, 0), _TOP_OF)
-        rows = await self._database.rows(
-            "post_search_counts", [one.key for one in latest], [one.actor for one in latest]
-        )
-        attention = {(row["key"], row["actor"]): row["attention"] for row in rows}
-        ranked = sorted((one._replace(place=attention.get(one.post, 0)) for one in latest), reverse=True)
-        following = [one for one in ranked if one < after]
-        return _page(following, limit, len(latest) if len(latest) < _TOP_OF else None)
+        best: list[Found] = []
+        seen, whole = 0, False
+        for text, since, end in await self._spans(query, query.until):
+            rows = await self._database.rows(
+                "post_search_top", text, since, end, _TOP_OF - seen, *after, limit + 1
+            )
+            best += [
+                Found(row["attention"], row["rkey"], row["actor"]) for row in rows if row["rkey"] is not None
+            ]
+            seen += rows[0]["found"]
+            whole = since <= query.since and seen < _TOP_OF
+            if seen >= _TOP_ENOUGH:
+                break
+        best.sort(reverse=True)
+        return _page(best, limit, seen if whole else None)
 
     async def _find(self, query: Query, after: Found, count: int) -> list[Found]:
         """The latest `count` posts that fit and come after `after`."""
         found: list[Found] = []
-        (row,) = await self._database.rows("post_search_newest")
-        end = min(query.until, after.place + 1)
-        # A query without any wanted part would go through everything that the last window holds: it ends before.
-        for since, marks in _windows(min(row["newest"], end), bool(query.wanted)):
-            if end > query.since:
-                text, since_both = query.text(*marks), max(since, query.since)
-                rows = await self._database.rows(
-                    "post_search", text, since_both, end, *after, count - len(found)
-                )
-                found += [Found(row["sort_at"], row["rkey"], row["actor"]) for row in rows]
-            if len(found) >= count or since <= query.since:
+        for text, since, end in await self._spans(query, min(query.until, after.place + 1)):
+            rows = await self._database.rows("post_search", text, since, end, *after, count - len(found))
+            found += [Found(row["sort_at"], row["rkey"], row["actor"]) for row in rows]
+            if len(found) >= count:
                 break
-            end = min(end, since)
         return found
+
+    async def _spans(self, query: Query, end: int) -> Iterator[tuple[str, int, int]]:
+        """Spans of time from `end` backwards, further and further: (tsquery, from this time on, before this time)."""
+        (row,) = await self._database.rows("post_search_newest")
+        return _spans(query, row["newest"], end)
+
+
+def _spans(query: Query, newest: int, end: int) -> Iterator[tuple[str, int, int]]:
+    # A query without any wanted part would go through everything that the last window holds: it ends before.
+    for since, marks in _windows(min(newest, end), bool(query.wanted)):
+        if end > query.since:
+            yield query.text(*marks), max(since, query.since), end
+        if since <= query.since:
+            break
+        end = min(end, since)
 
 
 def _windows(newest: int, all_time: bool) -> Iterator[tuple[int, list[str]]]:
