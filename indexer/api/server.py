@@ -26,6 +26,10 @@ from indexer.sync.account_keys import AccountKeys
 from indexer.sync.identity import IdentityResolver, IdentitySettings
 
 
+LOOKUPS_SECONDS = 1.0
+"""How often, at most, a worker says what it looked up; with an answer."""
+
+
 class Worker:
     """One process's RSGI application. Granian calls `__rsgi_init__` once, then the instance per request."""
 
@@ -35,6 +39,7 @@ class Worker:
         self._application: Application | None = None
         self._opening: asyncio.Task[Application] | None = None
         self._requests = worker_requests()
+        self._looked_up_at = 0.0
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._opening = loop.create_task(self._open())
@@ -60,7 +65,11 @@ class Worker:
             Request(scope.method, scope.path, scope.query_string, headers, body)
         )
         if self._requests is not None:
-            self._requests.observe(scope.path, response.status, time.perf_counter() - began)
+            now = time.perf_counter()
+            self._requests.observe(scope.path, response.status, now - began)
+            if now >= self._looked_up_at + LOOKUPS_SECONDS:
+                self._looked_up_at = now
+                self._requests.looked_up(application.services.lookups())
         protocol.response_bytes(
             response.status, list(response.headers.items()), b"" if scope.method == "HEAD" else response.body
         )

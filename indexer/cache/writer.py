@@ -72,13 +72,13 @@ class CacheWriter:
         client: CacheClient,
         source: TimelineSource,
         *,
-        sent: Callable[[float], None] = lambda received_at: None,
+        sent: Callable[[Sequence[float], int], None] = lambda received, items: None,
         unread_seconds: float = keys.TIMELINE_SECONDS / 2,
         fill_concurrency: int = 4,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`sent` is called with a commit's `received_at` when the timelines have what it brought. `unread_seconds`: a
-        timeline that was not read for so long is given up.
+        """`sent` is called with the `received_at` of commits when the timelines have what they brought, and with how
+        many items that were. `unread_seconds`: a timeline that was not read for so long is given up.
         """
         self._client = client
         self._source = source
@@ -341,7 +341,7 @@ class CacheWriter:
             await self._changed.wait()
             self._changed.clear()
             received, self._received = self._received, []
-            number = self._number
+            number, items = self._number, self.status.items_sent
             while self._fan_out.is_waiting and self.status.epoch is not None:
                 try:
                     async with self._in_order:
@@ -354,8 +354,7 @@ class CacheWriter:
                         await redis.set(keys.sent(self.status.epoch), number, ex=keys.TIMELINE_SECONDS)
                 except CacheError as error:
                     self._lose_epoch(error)
-            for received_at in received:
-                self._sent(received_at)
+            self._sent(received, self.status.items_sent - items)
 
     async def _send(self, epoch: str, changes: dict[int, Additions]) -> None:
         trims: list[int] = []

@@ -212,6 +212,9 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     read.add_argument("--rate", type=float, default=500.0, help="events a second sent meanwhile (500)")
     read.add_argument("--accounts", type=int, default=2_000, help="accounts to simulate (2000)")
     read.add_argument("--viewers", type=int, default=200, help="accounts that read (200)")
+    read.add_argument(
+        "--follows", type=int, default=20, help="accounts that each of them follows besides (20)"
+    )
     read.add_argument("--seconds", type=float, default=3.0, help="seconds of each measurement (3)")
     for kind in (ingest, read):
         kind.add_argument("--plot", type=Path, metavar="FILE", help="write a chart (SVG)")
@@ -221,7 +224,7 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
 def _bench(_loaded: Loaded, arguments: argparse.Namespace) -> int:
     import msgspec
 
-    from indexer.cli import bench_chart, bench_ingest, bench_read
+    from indexer.cli import bench_chart, bench_ingest, bench_read, bench_read_report
 
     if arguments.what == "read":
         result = bench_read.run(
@@ -229,13 +232,14 @@ def _bench(_loaded: Loaded, arguments: argparse.Namespace) -> int:
                 events=arguments.simulate,
                 accounts=arguments.accounts,
                 live_events=arguments.live,
+                follows=arguments.follows,
                 rate=arguments.rate,
                 viewers=min(arguments.viewers, arguments.accounts),
                 seconds=arguments.seconds,
                 quiet=arguments.json,
             )
         )
-        chart, text = bench_read.as_svg(result), bench_read.as_text(result)
+        chart, text = bench_read_report.as_svg(result), bench_read_report.as_text(result)
     else:
         for file in filter(None, (arguments.frames, arguments.docs)):
             if not file.is_file():

@@ -30,6 +30,7 @@ from indexer.api.services import Services, open_services
 from indexer.cache.client import CacheClient
 from indexer.cache.reader import SENDING_SECONDS
 from indexer.cache.writer import CacheWriter
+from indexer.cli.audit import mend
 from indexer.config import Settings
 from indexer.hydration import rows
 from indexer.ops.embedded import EmbeddedServers, Tuning, ephemeral_servers
@@ -347,6 +348,41 @@ async def test_a_worker_finds_the_counts_that_another_has_read(
         assert counter["post_counts"] == counter["actor_counts"] == 0
         assert second.lookups["hit"] > 0
         assert second.lookups["miss"] == 0
+
+
+async def test_a_repair_shows_at_once(postgres_url: str, servers: EmbeddedServers, both: Both) -> None:
+    """Counts that were wrong in Postgres, and so in Redis and in the workers' rows, are right after `indexer repair`."""
+    async with writing(postgres_url, servers.redis_url) as writer, Pipeline(postgres_url) as pipeline:
+        play = Play(5, both, writer, pipeline)
+        await play.commit([event.frame for event in play.events])
+        await pipeline.connection.execute("UPDATE post_count SET likes = likes + 2")
+        uris = {"uris": [post[0] for post in play.stream.posts[:25]]}
+
+        async def likes(client: Client) -> list[int]:
+            return [
+                post["likeCount"] for post in orjson.loads((await client.ask(GET_POSTS, uris)).body)["posts"]
+            ]
+
+        wrong = await likes(both.clients[2])
+        for _ in range(400):  # until a worker has the wrong counts from Redis
+            both.services[1].hydrator.book.begin()
+            assert await likes(both.clients[0]) == await likes(both.clients[1]) == wrong
+            counts = both.services[1].counts
+            assert counts is not None
+            if counts.lookups["hit"] > 0:
+                break
+            await asyncio.sleep(0.02)
+        settings = Settings(postgres_url=postgres_url, redis_url=servers.redis_url)
+        books = [services.hydrator.book for services in both.services[:2]]
+        before = [book.messages for book in books]
+        await asyncio.to_thread(mend, settings, as_json=True)
+        for _ in range(200):
+            if all(book.messages > count for book, count in zip(books, before, strict=True)):
+                break
+            await asyncio.sleep(0.01)
+        right = await likes(both.clients[2])
+        assert right != wrong
+        assert await likes(both.clients[0]) == await likes(both.clients[1]) == right
 
 
 async def breaking(server: redis.asyncio.Redis, servers: EmbeddedServers, how: int) -> None:
