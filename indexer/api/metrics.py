@@ -43,7 +43,7 @@ class Requests:
         )
         self._lookups = Counter(
             "indexer_api_lookups",
-            "Timelines and counts looked up in Redis, rows and templates in the worker's memory, by whether they were there",
+            "Timelines and counts looked up in Redis, rows and templates kept by a worker, and whether they were there",
             ["of", "outcome"],
             registry=registry,
         )

@@ -25,7 +25,6 @@ from indexer.config import Settings
 from indexer.sync.account_keys import AccountKeys
 from indexer.sync.identity import IdentityResolver, IdentitySettings
 
-
 LOOKUPS_SECONDS = 1.0
 """How often, at most, a worker says what it looked up; with an answer."""
 

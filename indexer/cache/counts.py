@@ -30,8 +30,8 @@ MOST_COUNTED = 5_000
 """A commit that changed the counts of more posts and accounts (while catching up) begins a new generation."""
 
 VOID_SECONDS = 1
-"""How long after a commit that began a new generation readers are not told of it: while the stream is caught up with the
-next commit does the same, and they would fill in vain.
+"""How long after a commit that began a new generation readers are not told of it: while the stream is caught up
+with, the next commit does the same, and they would fill in vain.
 """
 
 CLAIM_MILLISECONDS = 5_000

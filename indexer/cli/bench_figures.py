@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -31,17 +31,17 @@ def samples(port: int) -> Samples:
     }
 
 
-def value(found: Samples, name: str, **labels: str) -> float:
-    """The value of a metric, 0 where nothing was counted."""
-    return found.get((name, frozenset(labels.items())), 0.0)
+def total(found: Samples, name: str) -> float:
+    """The sum of a metric over its labels, 0 where nothing was counted."""
+    return sum(value for (of, _), value in found.items() if of == name)
 
 
-def percentile_ms(before: Samples, after: Samples, name: str, part: float) -> float | None:
-    """Of what a histogram without labels observed in between: the upper edge of the bucket in which the percentile lies."""
+def percentile_ms(before: Samples, after: Samples, name: str, part: float, **labels: str) -> float | None:
+    """Of what a histogram observed in between: the upper edge of the bucket in which the percentile lies."""
     counts = {
-        float(dict(labels)["le"]): count - before.get((of, labels), 0.0)
-        for (of, labels), count in after.items()
-        if of == f"{name}_bucket"
+        float(dict(found)["le"]): count - before.get((of, found), 0.0)
+        for (of, found), count in after.items()
+        if of == f"{name}_bucket" and labels.items() <= dict(found).items()
     }
     total = counts.get(float("inf"), 0.0)
     if not total:
@@ -65,21 +65,42 @@ def hit_rates(before: Samples, after: Samples) -> dict[str, float]:
 
 def timelines(url: str) -> dict[str, Any]:
     """How many timelines are cached, and the bytes of the largest and its entries."""
-    none = {"cached_timelines": 0, "timeline_entries": 0, "bytes_per_timeline": None}
     with redis.Redis.from_url(url) as client:
-        epoch = client.get(keys.EPOCH)
-        if not isinstance(epoch, bytes):
-            return none
-        found: Iterator[Any] = client.scan_iter(keys.of_epoch(epoch.decode(), "timeline:*"), count=1000)
-        sizes = {bytes(name): int(client.zcard(name)) for name in found}
+        names = _timeline_names(client)
+        pipeline = client.pipeline(transaction=False)
+        for name in names:
+            pipeline.zcard(name)
+        sizes = dict(zip(names, pipeline.execute(), strict=True))
         if not sizes:
-            return none
+            return {"cached_timelines": 0, "timeline_entries": 0, "bytes_per_timeline": None}
         largest = max(sizes, key=lambda name: sizes[name])
         return {
             "cached_timelines": len(sizes),
             "timeline_entries": sizes[largest],
             "bytes_per_timeline": client.memory_usage(largest),
         }
+
+
+def count_timelines(url: str) -> int:
+    """How many timelines are cached."""
+    with redis.Redis.from_url(url) as client:
+        return len(_timeline_names(client))
+
+
+def want_timelines(url: str, viewers: Sequence[int]) -> None:
+    """Let the writer believe that these accounts (ids) have read their timelines."""
+    with redis.Redis.from_url(url) as client:
+        epoch = client.get(keys.EPOCH)
+        if not isinstance(epoch, bytes):
+            raise StoreError("expected a running cache, found no epoch in Redis")
+        client.sadd(keys.timeline_reads(epoch.decode()), *viewers)
+
+
+def _timeline_names(client: Any) -> list[bytes]:
+    epoch = client.get(keys.EPOCH)
+    if epoch is None:
+        return []
+    return list(client.scan_iter(keys.of_epoch(epoch.decode(), "timeline:*"), count=5000))
 
 
 def wait_for(port: int, path: str) -> None:

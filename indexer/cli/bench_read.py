@@ -24,12 +24,14 @@ import uvloop
 
 from indexer.app import run_replay
 from indexer.cli.bench_figures import (
+    count_timelines,
     hit_rates,
     percentile_ms,
     samples,
     timelines,
-    value,
+    total,
     wait_for,
+    want_timelines,
 )
 from indexer.cli.bench_processes import COMMAND, free_port, own_environment, playing
 from indexer.cli.bench_questions import CONNECTIONS, METHODS, Questions, Sessions
@@ -55,18 +57,22 @@ PATIENCE_SECONDS = 120.0
 @dataclass(frozen=True)
 class Plan:
     """What is measured. events: of the network's history; accounts; follows: of each viewer, beside those of the
-    history; live_events: sent while sessions read, `rate` a second, and again as fast as they are taken; viewers:
-    accounts that read; seconds: for each cell; warming: before each method's first.
+    history; celebrity: more followers of the most popular account, which nobody reads as; live_events: sent while
+    sessions read, `rate` a second, and again as fast as they are taken; viewers: accounts that read; seconds: for each
+    cell; warming: before each method's first; cost: whether to measure what timelines cost ingest, which takes
+    more live events than some batches hold.
     """
 
     events: int = 60_000
     accounts: int = 2_000
     follows: int = 20
+    celebrity: int = 0
     live_events: int = 20_000
     rate: float = 500.0
     viewers: int = 200
     seconds: float = 3.0
     warming: float = 1.0
+    cost: bool = True
     workers: int = 0
     quiet: bool = False
 
@@ -81,7 +87,10 @@ def run(plan: Plan) -> dict[str, Any]:
         asyncio.run(migrate(servers.postgres_url))
         trio.run(run_replay, Settings(postgres_url=servers.postgres_url), past)
         asyncio.run(_prepare(servers.postgres_url, plan, population))
-        copies = [asyncio.run(_copy(servers.postgres_url, name)) for name in ("without", "with")]
+        copies = [
+            asyncio.run(_copy(servers.postgres_url, name))
+            for name in (("without", "with") if plan.cost else ())
+        ]
         with Stage(plan, population, servers, servers.postgres_url, live, directory) as network:
             network.cache_timelines()
             methods = uvloop.run(_methods(plan, network.questions))
@@ -94,7 +103,7 @@ def run(plan: Plan) -> dict[str, Any]:
             "fanout_p50_ms": sessions["fanout_p50_ms"],
             "fanout_p99_ms": sessions["fanout_p99_ms"],
             **cached,
-            **_ingest_cost(plan, population, servers, copies, live, directory),
+            **(_ingest_cost(plan, population, servers, copies, live, directory) if plan.cost else {}),
         }
 
 
@@ -106,7 +115,7 @@ def _ingest_cost(
     live: Path,
     directory: Path,
 ) -> dict[str, Any]:
-    """The same events into two equal databases, as fast as they are taken: events/s with cached timelines and without."""
+    """The same events into two equal databases, as fast as they go: events/s with cached timelines and without."""
     rates = []
     for database, cached in zip(copies, (False, True), strict=True):
         with Stage(plan, population, servers, database, live, directory) as network:
@@ -138,6 +147,7 @@ class Stage:
         self._redis_url = servers.redis_url
         self._stack = ExitStack()
         self._database = database
+        self._viewers = [population.identity(number) for number in range(plan.viewers)]
         self._population = population
         self._relay, self._api = free_port(), free_port()
         self._ingest_metrics, self._api_metrics = free_port(), free_port()
@@ -171,7 +181,7 @@ class Stage:
             self.questions = Questions(
                 self._api,
                 self._environment["INDEXER_SERVICE_DID"],
-                [self._population.identity(number) for number in range(plan.viewers)],
+                self._viewers,
                 [self._population.did(number) for number in range(plan.accounts)],
                 asyncio.run(newest_posts(self._database)),
             )
@@ -207,13 +217,16 @@ class Stage:
         after, api_after = samples(self._ingest_metrics), samples(self._api_metrics)
         self._play(1.0)
 
-        def per_second(name: str, **labels: str) -> float:
-            return round((value(after, name, **labels) - value(before, name, **labels)) / seconds, 1)
+        def per_second(name: str) -> float:
+            return round((total(after, name) - total(before, name)) / seconds, 1)
 
         return {
             "asked": cells,
             "events_per_second": per_second("indexer_batch_events_sum"),
             "timeline_items_per_second": per_second("indexer_cache_items_total"),
+            "longest_cache_stage_ms": percentile_ms(
+                before, after, "indexer_batch_seconds", 1.0, stage="cache"
+            ),
             "commit_p99_ms": percentile_ms(before, after, "indexer_frame_to_commit_seconds", 0.99),
             "fanout_p50_ms": percentile_ms(before, after, "indexer_frame_to_cache_seconds", 0.5),
             "fanout_p99_ms": percentile_ms(before, after, "indexer_frame_to_cache_seconds", 0.99),
@@ -222,9 +235,9 @@ class Stage:
 
     def _until_it_flows(self) -> None:
         """Wait until the ingest process has the new relay's events."""
-        before = value(samples(self._ingest_metrics), "indexer_batch_events_sum")
+        before = total(samples(self._ingest_metrics), "indexer_batch_events_sum")
         end = time.monotonic() + PATIENCE_SECONDS
-        while value(samples(self._ingest_metrics), "indexer_batch_events_sum") < before + self._plan.rate / 5:
+        while total(samples(self._ingest_metrics), "indexer_batch_events_sum") < before + self._plan.rate / 5:
             if time.monotonic() > end:
                 raise StoreError("the ingest process does not follow the relay")
             time.sleep(0.05)
@@ -234,41 +247,35 @@ class Stage:
         if cached:
             self.cache_timelines()
         before = samples(self._ingest_metrics)
-        done = value(before, "indexer_batch_events_sum")
-        last = self._plan.live_events
+        received = total(before, "indexer_firehose_frames_total")
+        done, last = total(before, "indexer_batch_events_sum"), self._plan.live_events
         self._play(None)
-        began, seen = 0.0, done
+        after, began = before, 0.0
         end = time.monotonic() + PATIENCE_SECONDS
-        while seen < last:
+        while total(after, "indexer_batch_events_sum") < last:
             if time.monotonic() > end:
-                raise StoreError(f"the ingest process stands at {seen:.0f} of {last} events")
+                raise StoreError(f"the ingest process did not take {last} events in {PATIENCE_SECONDS:.0f} s")
             time.sleep(0.02)
-            now = value(samples(self._ingest_metrics), "indexer_batch_events_sum")
-            if now > done and not began:
-                began, done = time.monotonic(), now  # the first batch is there
-            seen = now
-        after = samples(self._ingest_metrics)
+            after = samples(self._ingest_metrics)
+            if not began and total(after, "indexer_firehose_frames_total") > received:
+                began = time.monotonic()
         return {
             "events_per_second": round((last - done) / (time.monotonic() - began), 1),
-            "cached_timelines": timelines(self._redis_url)["cached_timelines"],
-            "timeline_items": value(after, "indexer_cache_items_total")
-            - value(before, "indexer_cache_items_total"),
+            "cached_timelines": count_timelines(self._redis_url),
+            "timeline_items": total(after, "indexer_cache_items_total")
+            - total(before, "indexer_cache_items_total"),
         }
 
     def cache_timelines(self) -> None:
-        """Have all viewers read their timelines once, as those did whose sessions are open, and wait until these are
-        cached. (Some never are: of accounts that are not active.)
+        """Have the timelines of all viewers cached, as they are where sessions were open before. (Some never are: of
+        accounts that no event has named yet.)
         """
-        viewers, step = self._plan.viewers, 500
-        with progress("caching timelines", viewers, "viewers", quiet=self._plan.quiet) as advance:
-            for first in range(0, viewers, step):
-                last = min(first + step, viewers)
-                uvloop.run(self.questions.look_once(first, last))
-                before, cached = -1, 0
-                while before < cached < last:
-                    time.sleep(CACHING_SECONDS)
-                    before, cached = cached, timelines(self._redis_url)["cached_timelines"]
-                advance(last - first)
+        viewers = asyncio.run(_ids(self._database, [viewer.did for viewer in self._viewers]))
+        want_timelines(self._redis_url, viewers)
+        before, cached = -1, 0
+        while before < cached < len(viewers):
+            time.sleep(CACHING_SECONDS)
+            before, cached = cached, count_timelines(self._redis_url)
 
 
 async def _methods(plan: Plan, questions: Questions) -> dict[str, Any]:
@@ -318,6 +325,8 @@ async def _prepare(url: str, plan: Plan, population: Population) -> None:
         [population.did(number) for number in range(plan.accounts)],
         plan.follows,
     )
+    if plan.celebrity:
+        await connection.execute(load("bench_celebrity"), population.did(0), plan.celebrity)
     await connection.close()
     await repair(url)
     connection = await connect(url)
@@ -332,6 +341,14 @@ async def _copy(url: str, name: str) -> str:
     await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{parts.path[1:]}"')
     await connection.close()
     return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+async def _ids(url: str, dids: list[str]) -> list[int]:
+    connection = await connect(url, settings=READER_SETTINGS)
+    try:
+        return [row[0] for row in await connection.fetch(load("bench_accounts"), dids)]
+    finally:
+        await connection.close()
 
 
 async def newest_posts(url: str) -> list[str]:

@@ -15,6 +15,7 @@ _LOADS = {"sessions": "open sessions", "saturated": "as many questions as it bea
 _SESSION_FIGURES = (
     "events_per_second",
     "timeline_items_per_second",
+    "longest_cache_stage_ms",
     "commit_p99_ms",
     "fanout_p50_ms",
     "fanout_p99_ms",
@@ -37,13 +38,13 @@ def as_text(result: dict[str, Any]) -> str:
         ]
         lines += [f"  {figure:<28}{json.dumps(found[figure]):>12}" for figure in _SESSION_FIGURES]
         lines += [f"  found kept: {of:<16}{100 * rate:>12.2f} %" for of, rate in found["hit_rates"].items()]
-    for name in ("without", "with"):
+    for name in ("without", "with") if "ingest_cost_percent" in result else ():
         cost = result[f"ingest_{name}_timelines"]
         lines.append(
             f"ingest at full speed {name} cached timelines: {cost['events_per_second']:,.0f} events/s"
             f" ({cost['timeline_items']:,.0f} items to timelines)"
         )
-    lines += [f"{name:<30}{json.dumps(result[name]):>12}" for name in _FIGURES]
+    lines += [f"{name:<30}{json.dumps(result[name]):>12}" for name in _FIGURES if name in result]
     return "\n".join(lines) + "\n"
 
 
@@ -67,7 +68,8 @@ def as_svg(result: dict[str, Any]) -> str:
         return left + (width - left - 20) * (math.log10(min(max(milliseconds, 0.1), 10_000)) + 1) / 5
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-size="12" font-family="sans-serif">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">',
+        "<style>text { font: 12px sans-serif }</style>",
         f'<rect width="{width}" height="{height}" fill="white"/>',
         f'<text x="{left}" y="16">p50 (dark) and p99 (light) in ms</text>',
     ]

@@ -215,6 +215,13 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     read.add_argument(
         "--follows", type=int, default=20, help="accounts that each of them follows besides (20)"
     )
+    read.add_argument(
+        "--celebrity",
+        type=int,
+        default=0,
+        metavar="N",
+        help="more followers of the most followed account (0)",
+    )
     read.add_argument("--seconds", type=float, default=3.0, help="seconds of each measurement (3)")
     for kind in (ingest, read):
         kind.add_argument("--plot", type=Path, metavar="FILE", help="write a chart (SVG)")
@@ -233,6 +240,7 @@ def _bench(_loaded: Loaded, arguments: argparse.Namespace) -> int:
                 accounts=arguments.accounts,
                 live_events=arguments.live,
                 follows=arguments.follows,
+                celebrity=arguments.celebrity,
                 rate=arguments.rate,
                 viewers=min(arguments.viewers, arguments.accounts),
                 seconds=arguments.seconds,

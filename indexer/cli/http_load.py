@@ -108,7 +108,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
 
     def ask(self, path: str, token: str, *, keep: bool = False) -> asyncio.Future[Answer]:
-        """Ask for a path; the answer has its whole body if `keep`. Awaiting it raises UpstreamError (see `ask` above)."""
+        """Ask for a path; the answer has its whole body if `keep`. Raises UpstreamError when it is awaited."""
         assert self._transport is not None
         self._asked = asyncio.get_running_loop().create_future()
         self._path, self._head, self._left, self._parts = path, 0, -1, []

@@ -1,4 +1,4 @@
-"""Notifications that a worker keeps: those of likes, reposts and follows, whose records have to be rebuilt to be shown."""
+"""Notifications that a worker keeps: those of likes, reposts and follows, whose records have to be rebuilt."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class KeptNotices:
             token = self._book.messages
             found = await self._notices.from_edges(recipient, before, count, priority=priority)
             if kept is not None:
-                # who did something to the recipient's records; which of these there are: posts, and the account's others
+                # who did something to the recipient's records; which of these there are: posts, and others
                 subjects = (notices_subject(recipient), feed_subject(recipient), recipient)
                 size = sum(len(notice.edge.record) for notice in found if notice.edge is not None)
                 kept.views.put(key, found, token, subjects, size + 400 * len(found))

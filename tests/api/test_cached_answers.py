@@ -351,7 +351,7 @@ async def test_a_worker_finds_the_counts_that_another_has_read(
 
 
 async def test_a_repair_shows_at_once(postgres_url: str, servers: EmbeddedServers, both: Both) -> None:
-    """Counts that were wrong in Postgres, and so in Redis and in the workers' rows, are right after `indexer repair`."""
+    """Counts that were wrong in Postgres, and so in Redis and in workers' rows, are right after `indexer repair`."""
     async with writing(postgres_url, servers.redis_url) as writer, Pipeline(postgres_url) as pipeline:
         play = Play(5, both, writer, pipeline)
         await play.commit([event.frame for event in play.events])

@@ -60,7 +60,7 @@ class Notices:
         return int(row["count"])
 
     async def from_edges(self, recipient: int, before: int, count: int, *, priority: bool) -> list[Notice]:
-        """The newest `count` notifications of likes, reposts and follows before a time (ms), with all of the last time."""
+        """The newest `count` notices of likes, reposts and follows before a time (ms), with all of the last time."""
         parts = await asyncio.gather(
             *(self._edge_notices(recipient, before, count, priority, source) for source in _SOURCES)
         )
