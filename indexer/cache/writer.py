@@ -15,15 +15,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha1
 from typing import Protocol
 
 import structlog
 
 from indexer.cache import keys
 from indexer.cache.changes import EVERYTHING, Changes, changes_of, publish, tell
-from indexer.cache.client import CacheClient, is_ending
+from indexer.cache.client import CacheClient, bulk, is_ending
 from indexer.cache.counts import CountWriter
-from indexer.cache.timelines import Additions, FanOut
+from indexer.cache.timelines import FanOut, Spread
 from indexer.errors import CacheError
 from indexer.records.collections import FOLLOW, POST, REPOST
 from indexer.store.deltas import Deltas
@@ -35,8 +36,12 @@ TIMELINE_LENGTH = 800
 TRIM_SLACK = 100
 """A timeline is cut back to TIMELINE_LENGTH when it has grown by this much, not at each item."""
 
-SLICE = 256
-"""Timelines that one round trip sends to."""
+SLICE = 1_000
+"""Timelines that one round trip changes, about."""
+
+_LIMITS = b"".join(
+    map(bulk, (keys.FLOOR_MEMBER, b"%d" % TIMELINE_LENGTH, b"%d" % (TIMELINE_LENGTH + TRIM_SLACK)))
+)
 
 EXPECTED_SECONDS = 60.0
 """How long after a reader came commits are made with their details, whether a timeline is cached by then or not."""
@@ -90,8 +95,8 @@ class CacheWriter:
         self._fan_out = FanOut()
         self._counts = CountWriter()
         self._fill_script = client.script("fill_timeline")
-        self._trim_script = client.text("trim_timeline")
-        self._sizes: dict[int, int] = {}
+        self._add_item_text = client.text("add_item")
+        self._add_item = bulk(b"EVALSHA") + bulk(sha1(self._add_item_text.encode()).hexdigest().encode())
         self._listeners = 0
         self._in_order = asyncio.Lock()  # timelines are sent to, filled and dropped one after the other
         self._changed = asyncio.Event()
@@ -140,7 +145,7 @@ class CacheWriter:
             return
         if not deltas.detailed and len(self._fan_out):
             # a reader came while this commit was under way; from now on commits are made with their details
-            await self._forget(self._fan_out.unread(math.inf))
+            await self._forget(self._fan_out.viewers)
         unfollowed: list[int] = []
         for change in deltas.changes if len(self._fan_out) else ():
             if change.kind == FOLLOW:
@@ -205,6 +210,7 @@ class CacheWriter:
             epoch = secrets.token_hex(4)
             async with self._client.pipeline() as pipeline:
                 pipeline.set(keys.EPOCH, epoch, ex=keys.EPOCH_SECONDS)
+                pipeline.script_load(self._add_item_text)
                 # what was committed before, the timelines of this epoch find in Postgres
                 pipeline.set(keys.sent(epoch), self._number, ex=keys.TIMELINE_SECONDS)
                 await pipeline.execute()
@@ -231,7 +237,6 @@ class CacheWriter:
         self.status.timelines = 0
         self._fan_out.clear()
         self._counts.lost()
-        self._sizes.clear()
         self._received.clear()
         for task in self._filling.values():
             task.cancel()
@@ -294,7 +299,8 @@ class CacheWriter:
         False: the follows changed or the epoch ended meanwhile; the viewer's next read asks again.
         """
         follows = await self._source.follows(viewer)
-        self._fan_out.watch(viewer, follows, self._clock())
+        address = bulk(keys.timeline(epoch, viewer).encode())
+        self._fan_out.watch(viewer, address, follows, self._clock())
         if sorted(await self._source.follows(viewer)) != sorted(follows):
             return False
         content = await self._source.timeline(viewer, TIMELINE_LENGTH)
@@ -304,7 +310,7 @@ class CacheWriter:
         async with self._in_order, self._client.commands():
             if epoch != self.status.epoch or viewer not in self._fan_out:
                 return False
-            self._sizes[viewer] = await self._fill_script(
+            await self._fill_script(
                 keys=[keys.timeline(epoch, viewer)],
                 args=[keys.FLOOR_MEMBER, content.floor, keys.TIMELINE_SECONDS, *entries],
             )
@@ -316,8 +322,6 @@ class CacheWriter:
         await self._forget(self._fan_out.unread(self._clock() - self._unread_seconds))
 
     async def _drop_timelines(self, viewers: Sequence[int]) -> None:
-        for viewer in viewers:
-            self._sizes.pop(viewer, None)
         self.status.timelines = len(self._fan_out)
         if not viewers:
             return
@@ -345,7 +349,7 @@ class CacheWriter:
             while self._fan_out.is_waiting and self.status.epoch is not None:
                 try:
                     async with self._in_order:
-                        await self._send(self.status.epoch, self._fan_out.take(SLICE))
+                        await self._send(self._fan_out.take(SLICE))
                 except CacheError as error:
                     self._lose_epoch(error)
             if self.status.epoch is not None:
@@ -356,24 +360,24 @@ class CacheWriter:
                     self._lose_epoch(error)
             self._sent(received, self.status.items_sent - items)
 
-    async def _send(self, epoch: str, changes: dict[int, Additions]) -> None:
-        trims: list[int] = []
-        async with self._client.pipeline() as pipeline:
-            for viewer, change in changes.items():
-                name = keys.timeline(epoch, viewer)
-                if change.added:
-                    pipeline.zadd(name, change.added)
-                    self.status.items_sent += len(change.added)
-                    size = self._sizes.get(viewer, 0) + len(change.added)
-                    self._sizes[viewer] = size
-                    if size > TIMELINE_LENGTH + TRIM_SLACK:
-                        trims.append(viewer)
-                if change.removed:
-                    pipeline.zrem(name, *change.removed)
-            for viewer in trims:
-                pipeline.eval(
-                    self._trim_script, 1, keys.timeline(epoch, viewer), keys.FLOOR_MEMBER, TIMELINE_LENGTH
+    async def _send(self, spreads: list[Spread]) -> None:
+        commands = []
+        for addresses, member, sort_at in spreads:
+            count = len(addresses)
+            score = b"" if sort_at is None else b"%d" % sort_at
+            commands.append(
+                b"".join(
+                    (
+                        b"*%d\r\n" % (count + 8),
+                        self._add_item,
+                        bulk(b"%d" % count),
+                        *addresses,
+                        bulk(member),
+                        bulk(score),
+                        _LIMITS,
+                    )
                 )
-                self._sizes[viewer] = TIMELINE_LENGTH
-            if len(pipeline):
-                await pipeline.execute()
+            )
+            self.status.items_sent += count
+        if commands:
+            await self._client.send(commands)

@@ -41,6 +41,7 @@ from indexer.firehose.files import FramesReader, FramesWriter
 from indexer.ops.embedded import EmbeddedServers, ephemeral_servers
 from indexer.ops.progress import progress
 from indexer.simulation.bulk import documents_path, simulate_to_file
+from indexer.simulation.keys import K256Key, SigningKey
 from indexer.simulation.population import Population
 from indexer.store.audit import repair
 from indexer.store.migrate import migrate
@@ -316,8 +317,17 @@ def _frames(plan: Plan, directory: Path) -> tuple[Path, Path]:
 
 
 async def _prepare(url: str, plan: Plan, population: Population) -> None:
-    """Let the viewers follow so many of the popular accounts; a young simulation has few follows."""
+    """Let the viewers follow so many of the popular accounts (a young simulation has few follows), and let all
+    identities have been looked at, as they have been where a server has run for some time.
+    """
     connection = await connect(url)
+    identities = [population.identity(number) for number in range(plan.accounts)]
+    await connection.execute(
+        load("bench_identities"),
+        [identity.did for identity in identities],
+        [identity.handle for identity in identities],
+        [_stored_key(identity.signing_key) for identity in identities],
+    )
     await connection.execute("SELECT setseed(0.5)")
     await connection.execute(
         load("bench_follows"),
@@ -332,6 +342,11 @@ async def _prepare(url: str, plan: Plan, population: Population) -> None:
     connection = await connect(url)
     await connection.execute("VACUUM ANALYZE")
     await connection.close()
+
+
+def _stored_key(key: SigningKey) -> bytes:
+    """A public key as `actor.signing_key` holds it."""
+    return (b"\1" if isinstance(key, K256Key) else b"\2") + key.public_point(True)
 
 
 async def _copy(url: str, name: str) -> str:

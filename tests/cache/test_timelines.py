@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from indexer.cache import keys, writer
 from indexer.cache.client import CacheClient
 from indexer.cache.reader import CachedPage, CacheReader
-from indexer.cache.timelines import FanOut
+from indexer.cache.timelines import MAX_UNREAD_ITEMS, MOST_ADDRESSES, FanOut
 from indexer.cache.writer import CacheWriter
 from indexer.store.deltas import Deltas
 
@@ -293,18 +293,39 @@ async def test_an_item_for_many_timelines_is_sent_in_slices_and_not_to_who_unfol
 ) -> None:
     fan_out = FanOut()
     for viewer in range(1, 5_001):
-        fan_out.watch(viewer, [9_999], 0.0)
+        fan_out.watch(viewer, b"%d" % viewer, [9_999], 0.0)
     fan_out.add(9_999, b"first", 1)
-    fan_out.watch(4_000, [9_999], 0.0)  # began anew: its fill has the item
+    begun = fan_out.take(300)
+    fan_out.watch(4_000, b"4000", [9_999], 0.0)  # began anew: its fill has the item
     fan_out.forget(4_500)
     fan_out.add(9_999, b"second", 2)
-    sent: dict[int, set[bytes]] = {}
-    while fan_out.is_waiting:
-        part = fan_out.take(300)
-        assert 0 < len(part) <= 300
-        for viewer, change in part.items():
-            sent.setdefault(viewer, set()).update(change.added)
-    assert sent.pop(4_000) == {b"second"}
+    fan_out.remove(9_999, b"first")
+    sent: dict[int, list[tuple[bytes, int | None]]] = {}
+    while begun or fan_out.is_waiting:
+        part = begun or fan_out.take(300)
+        begun = []
+        assert sum(len(spread.addresses) for spread in part) < 300 + MOST_ADDRESSES
+        for addresses, member, sort_at in part:
+            assert 0 < len(addresses) <= MOST_ADDRESSES
+            for address in addresses:
+                sent.setdefault(int(address), []).append((member, sort_at))
+    assert sent.pop(4_000) == [(b"second", 2), (b"first", None)]
     assert sent == {
-        viewer: {b"first", b"second"} for viewer in range(1, 5_001) if viewer not in (4_000, 4_500)
+        viewer: [(b"first", 1), (b"second", 2), (b"first", None)]
+        for viewer in range(1, 5_001)
+        if viewer not in (4_000, 4_500)
     }
+
+
+def test_a_timeline_that_is_sent_much_and_not_read_is_given_up() -> None:
+    fan_out = FanOut()
+    for viewer in (1, 2):
+        fan_out.watch(viewer, b"%d" % viewer, [9], 0.0)
+    for number in range(MAX_UNREAD_ITEMS + 1):
+        if number == 1:
+            fan_out.read(2, 1.0)
+        fan_out.add(9, b"%d" % number, number)
+    assert {viewer for _ in range(4) for viewer in fan_out.unread(0.0)} == {1}
+    assert fan_out.forget(1)
+    fan_out.add(9, b"more", 9_999)
+    assert {viewer for _ in range(4) for viewer in fan_out.unread(0.0)} == {2}
