@@ -19,6 +19,7 @@ from hashlib import sha1
 from typing import Protocol
 
 import structlog
+from redis.exceptions import ResponseError
 
 from indexer.cache import keys
 from indexer.cache.changes import EVERYTHING, Changes, changes_of, publish, tell
@@ -97,6 +98,7 @@ class CacheWriter:
         self._fill_script = client.script("fill_timeline")
         self._add_item_text = client.text("add_item")
         self._add_item = bulk(b"EVALSHA") + bulk(sha1(self._add_item_text.encode()).hexdigest().encode())
+        self._server: str | None = None
         self._listeners = 0
         self._in_order = asyncio.Lock()  # timelines are sent to, filled and dropped one after the other
         self._changed = asyncio.Event()
@@ -208,6 +210,7 @@ class CacheWriter:
         epoch = self.status.epoch
         if epoch is None:
             epoch = secrets.token_hex(4)
+            self._server = await self._server_run()
             async with self._client.pipeline() as pipeline:
                 pipeline.set(keys.EPOCH, epoch, ex=keys.EPOCH_SECONDS)
                 pipeline.script_load(self._add_item_text)
@@ -222,12 +225,28 @@ class CacheWriter:
         try:
             async with self._client.commands() as redis:
                 kept = await redis.getex(keys.EPOCH, ex=keys.EPOCH_SECONDS)
+            server = await self._server_run()
         except CacheError as error:
             self._lose_epoch(error)
             raise
-        if kept != epoch.encode() and self.status.epoch == epoch:  # it may have ended while we asked
-            # wiped, expired while we were away, or taken over: what is cached under our epoch may be incomplete
-            self._lose_epoch(CacheError("the epoch key was lost"))
+        if self.status.epoch != epoch:  # it ended while we asked
+            return
+        # what is cached under our epoch may be incomplete
+        if kept != epoch.encode():
+            self._lose_epoch(CacheError("the epoch key was lost"))  # wiped, expired, taken over
+        elif server != self._server:
+            self._lose_epoch(CacheError("the server began anew, or another has taken its place"))
+
+    async def _server_run(self) -> str | None:
+        """What is another after a restart, from which a server that writes to disk may come without the last second;
+        None where we may not know.
+        """
+        async with self._client.commands() as redis:
+            try:
+                found = await redis.info("server")
+            except ResponseError:  # of a hosted server not everybody may ask
+                return None
+        return str(found.get("run_id"))
 
     def _lose_epoch(self, error: CacheError) -> None:
         if self.status.epoch is not None:

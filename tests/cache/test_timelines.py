@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import shutil
+import subprocess
+import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 import redis.asyncio
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.exceptions import RedisError
 
 from indexer.cache import keys, writer
 from indexer.cache.client import CacheClient
 from indexer.cache.reader import CachedPage, CacheReader
 from indexer.cache.timelines import MAX_UNREAD_ITEMS, MOST_ADDRESSES, FanOut
 from indexer.cache.writer import CacheWriter
+from indexer.ops.embedded.binaries import choose_account, valkey_program
 from indexer.store.deltas import Deltas
 
 from .model import Database
@@ -261,6 +267,52 @@ async def test_a_crashed_writers_cache_is_not_believed(redis_url: str) -> None:
         assert 0 < await client.ttl(keys.EPOCH) <= keys.EPOCH_SECONDS
     async with running_cache(redis_url, database) as cache:
         await until(lambda: cache.writer.status.epoch not in (None, epoch))
+
+
+async def test_a_server_that_comes_back_without_the_last_second_is_not_believed(tmp_path: Path) -> None:
+    """With its append-only file, a killed server has the epoch again, but perhaps not what came to it last."""
+    database = Database()
+    database.follow(VIEWER, 2)
+    database.post(2, 1_000)
+    account = choose_account(tmp_path)
+    copies = tmp_path / "programs"
+    copies.mkdir()
+    command = [str(valkey_program(account, copies)), "--port", "0", "--unixsocket", str(tmp_path / "socket")]
+    command += ["--dir", str(tmp_path), "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+    files, before = tmp_path / "appendonlydir", tmp_path / "before"
+
+    def start() -> subprocess.Popen[bytes]:
+        """Start the server and wait until it answers; the writer, on the same loop, does not see it gone."""
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        with redis.Redis.from_url(f"unix://{tmp_path / 'socket'}") as client:
+            for _ in range(500):
+                try:
+                    client.ping()
+                except RedisError:
+                    time.sleep(0.01)
+                else:
+                    return process
+        raise AssertionError("the server did not answer within 5 s")
+
+    server = start()
+    try:
+        async with running_cache(f"unix://{tmp_path / 'socket'}", database) as cache:
+            await cache.eventually_cached()
+            epoch = cache.writer.status.epoch
+            shutil.copytree(files, before)
+            await cache.apply(database.post(2, 5_000))
+            server.kill()
+            server.wait()
+            shutil.rmtree(files)
+            before.rename(files)
+            server = start()
+            await until(lambda: cache.writer.status.epoch not in (None, epoch))
+            page = await cache.eventually_cached()
+            check(page, database)
+            assert len(page.members) == 2
+    finally:
+        server.kill()
+        server.wait()
 
 
 async def test_without_redis_everything_goes_on(redis_url: str) -> None:
