@@ -6,7 +6,6 @@ them, and at last the things that have to be made for this viewer alone. Which i
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -43,8 +42,7 @@ async def show(
     if kept is None or kind.template is None or asker.sees_more:
         return await show_alone(hydrator, asker, things, kind)
     shown: list[orjson.Fragment | None] = [None] * len(things)
-    unlabelled = dataclasses.replace(asker, labelers=(), redact=frozenset())
-    found, alone = await _templates(hydrator, kept, unlabelled, things, kind)
+    found, alone = await _templates(hydrator, kept, asker, things, kind)
     if not asker.is_ordinary:
         found, labelled = await _without_labels(hydrator, asker, found)
         alone += labelled
@@ -148,8 +146,9 @@ async def _templates(
     if missing:
         assert kind.template is not None
         token = book.messages
-        state = await kind.hydrate(hydrator, asker, [things[place] for place in missing])
-        templates = Templates(state)
+        # nobody's relations, marks and labels: a template has none
+        state = await kind.hydrate(hydrator, Asker(version=()), [things[place] for place in missing])
+        templates = Templates(state, signed_in=signed_in)
         for place in missing:
             template, subjects, _ = kind.template(templates, things[place])
             size = 0 if template is None else template.size

@@ -7,6 +7,7 @@ caller's business.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -31,7 +32,7 @@ MIX = {"getTimeline": 70, "getPostThread": 12, "getProfile": 8, "getAuthorFeed":
 POLL_SECONDS = 30.0
 """How often an open session looks whether there is something new (`limit=1`)."""
 
-READS, SCROLLS, OPENS = 0.2, 0.5, 0.3
+READS, SCROLLS, OPENS = 0.1, 0.5, 0.3
 """The parts of polls after which the timeline is read, of pages after which the next one is, and of those read
 timelines after which a post, its author, the author's posts and the notifications are opened, each by itself.
 """
@@ -127,35 +128,45 @@ class Sessions:
 
     questions: Questions
     loads: dict[str, Load] = field(default_factory=dict)
+    missed: int = 0
 
-    async def run(self, seconds: float) -> dict[str, Any]:
-        """Let the sessions go on for so long: what was asked -> cell, and `all`.
+    async def run(self, seconds: float, begin: Callable[[], None]) -> dict[str, Any]:
+        """Let the sessions go on for POLL_SECONDS, until each has polled once; then call `begin`, and measure them for
+        so long: what was asked -> cell, and `all`.
 
-        A poll's latency counts from the moment at which it was due, however late it could be asked.
+        A poll's latency counts from the moment at which it was due, however late it could be asked; `missed` are those
+        that could not be asked until the end.
         """
         self._free: asyncio.Queue[Connection] = asyncio.Queue()
         for _ in range(SESSION_CONNECTIONS):
             self._free.put_nowait(await connect(HOST, self.questions.port))
         began = time.perf_counter()
-        self._end = began + seconds
+        self._begin = self._end = math.inf
         starts = self.questions.random
-        await asyncio.gather(
+        sessions = asyncio.gather(
             *(
                 self._session(viewer, began + starts.random() * POLL_SECONDS)
                 for viewer in range(len(self.questions.viewers))
             )
         )
+        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.to_thread(begin)
+        self._begin = time.perf_counter()
+        self._end = self._begin + seconds
+        await sessions
         while not self._free.empty():
             self._free.get_nowait().close()
-        every = Load()
+        every = Load(seconds=seconds)
         for load in self.loads.values():
             load.seconds = seconds
             every.latencies += load.latencies
             every.bytes += load.bytes
             every.refused += load.refused
             every.refusal = every.refusal or load.refusal
-        every.seconds = seconds
-        return {name: cell(load) for name, load in sorted(self.loads.items())} | {"all": cell(every)}
+        cells = {name: cell(load) for name, load in sorted(self.loads.items())} | {"all": cell(every)}
+        if self.missed:
+            cells["all"]["missed"] = self.missed
+        return cells
 
     async def _session(self, viewer: int, due: float) -> None:
         while due < self._end:
@@ -187,11 +198,17 @@ class Sessions:
 
     async def _ask(self, what: str, viewer: int, name: str, query: str, due: float | None = None) -> bytes:
         token = self.questions.token(viewer, name)
-        connection = await self._free.get()
         asked = time.perf_counter() if due is None else due
-        answer = await connection.ask(path(name, query), token, keep=name == "getTimeline")
-        self._free.put_nowait(connection)
-        self.loads.setdefault(what, Load()).add(name, answer, time.perf_counter() - asked)
+        connection = await self._free.get()
+        try:
+            if time.perf_counter() > self._end:
+                self.missed += 1
+                return b""
+            answer = await connection.ask(path(name, query), token, keep=name == "getTimeline")
+        finally:
+            self._free.put_nowait(connection)
+        if asked >= self._begin:
+            self.loads.setdefault(what, Load()).add(name, answer, time.perf_counter() - asked)
         return answer.body
 
 

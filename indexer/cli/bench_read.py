@@ -24,6 +24,7 @@ import uvloop
 
 from indexer.app import run_replay
 from indexer.cli.bench_figures import (
+    Samples,
     count_timelines,
     hit_rates,
     percentile_ms,
@@ -201,22 +202,35 @@ class Stage:
         """Half of the events at the plan's rate, with all viewers' sessions open and their timelines cached."""
         self.cache_timelines()
         seconds = self._plan.live_events / 2 / self._plan.rate
-        return self._while_events_flow(lambda: uvloop.run(Sessions(self.questions).run(seconds)))
+        return self._while_events_flow(lambda begin: uvloop.run(Sessions(self.questions).run(seconds, begin)))
 
     def saturated(self) -> dict[str, Any]:
         """The other half, while as many questions are asked as the machine bears."""
         seconds = self._plan.live_events / 2 / self._plan.rate
-        return self._while_events_flow(lambda: {"all": uvloop.run(self.questions.saturated(seconds))})
 
-    def _while_events_flow(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        self._play(self._plan.rate)
-        self._until_it_flows()
-        before, api_before = samples(self._ingest_metrics), samples(self._api_metrics)
-        began = time.monotonic()
-        cells = ask()
-        seconds = time.monotonic() - began
-        after, api_after = samples(self._ingest_metrics), samples(self._api_metrics)
+        def ask(begin: Callable[[], None]) -> dict[str, Any]:
+            begin()
+            return {"all": uvloop.run(self.questions.saturated(seconds))}
+
+        return self._while_events_flow(ask)
+
+    def _while_events_flow(self, ask: Callable[[Callable[[], None]], dict[str, Any]]) -> dict[str, Any]:
+        """What `ask` gives, which calls the function that it is given when it begins to measure; and what went on."""
+        readings: list[tuple[float, Samples, Samples]] = []
+
+        def read() -> None:
+            readings.append((time.monotonic(), samples(self._ingest_metrics), samples(self._api_metrics)))
+
+        def begin() -> None:
+            self._play(self._plan.rate)
+            self._until_it_flows()
+            read()
+
+        cells = ask(begin)
+        read()
         self._play(1.0)
+        (began, before, api_before), (ended, after, api_after) = readings
+        seconds = ended - began
 
         def per_second(name: str) -> float:
             return round((total(after, name) - total(before, name)) / seconds, 1)

@@ -159,8 +159,9 @@ class Recording:
 class Templates:
     """Makes templates from one state that holds everything they need."""
 
-    def __init__(self, state: State) -> None:
-        asker = _ANYBODY if state.viewer is not None else _NOBODY
+    def __init__(self, state: State, *, signed_in: bool) -> None:
+        """`signed_in`: whether they are for those who are, or for those who are not."""
+        asker = _ANYBODY if signed_in else _NOBODY
         self._recording = Recording(
             dataclasses.replace(state, asker=asker, relations={}, marks={}, labels={})
         )
