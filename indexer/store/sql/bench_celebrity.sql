@@ -1,7 +1,10 @@
 -- $2 new accounts follow the account $1 (a DID). For the benchmark of reads; the counts have to be made right afterwards.
 WITH fans AS (
     INSERT INTO actor (id, did)
-    SELECT (SELECT max(id) FROM actor) + n, 'did:plc:' || lpad(n::text, 24, 'a') FROM generate_series(1, $2::bigint) AS n
+    SELECT block.first + n, 'did:plc:' || lpad((block.first + n)::text, 24, 'a')
+    FROM (SELECT nextval('actor_id_seq') AS first FROM generate_series(1, ($2::bigint + 999) / 1000)) AS block
+    CROSS JOIN generate_series(0, 999) AS n
+    LIMIT $2
     RETURNING id
 )
 INSERT INTO follow (rkey, actor, subject_actor, created_at, indexed_at)
