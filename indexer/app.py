@@ -16,7 +16,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -543,8 +543,10 @@ async def open_cache(
                 await thread.call(client.close)
 
 
-def _in_timelines(received_at: float) -> None:
-    metrics.FRAME_TO_CACHE.observe(time.time() - received_at)
+def _in_timelines(received: Sequence[float], items: int) -> None:
+    for received_at in received:
+        metrics.FRAME_TO_CACHE.observe(time.time() - received_at)
+    metrics.CACHE_ITEMS.inc(items)
 
 
 def firehose_options(settings: Settings) -> FirehoseOptions:
@@ -650,4 +652,5 @@ async def report_health(
             metrics.CONNECTIONS.labels(follower.upstream.key).set(follower.status.connections)
         if cache is not None:
             health.trouble("cache", cache.status.last_error if cache.status.epoch is None else None)
+            metrics.CACHE_TIMELINES.set(cache.status.timelines)
         await trio.sleep(1)

@@ -81,7 +81,7 @@ class Application:
     """Answers the requests of one worker."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
-        self._services = services
+        self.services = services
         self._authenticator = authenticator
         self._default_labelers = services.settings.labelers
         self._operator = frozenset(filter(None, [services.settings.moderator]))
@@ -122,7 +122,7 @@ class Application:
     # --- pages beside the API ----------------------------------------------------------------------------------------
 
     async def _page(self, request: Request) -> Response:
-        settings = self._services.settings
+        settings = self.services.settings
         if request.path == "/":
             return Response(200, {"content-type": "text/plain; charset=utf-8"}, _GREETING.encode())
         if request.path == "/robots.txt":
@@ -141,11 +141,11 @@ class Application:
 
     async def _health(self) -> Response:
         try:
-            await self._services.database.rows("ping")
+            await self.services.database.rows("ping")
         except StoreError as error:
             return json_response(503, {"version": __version__, "error": str(error)})
         answer = {"version": __version__}
-        cache = self._services.cache
+        cache = self.services.cache
         if cache is not None and cache.is_down:
             # answers are right without it, only slower
             answer["cache"] = cache.last_error or "Redis does not answer"
@@ -156,7 +156,7 @@ class Application:
     async def _xrpc(self, request: Request, headers: dict[str, str]) -> Response:
         nsid = request.path.removeprefix("/xrpc/").removesuffix("/")
         endpoint = find_endpoint(nsid, request.method)
-        if endpoint.admin and self._services.settings.admin_password is None:
+        if endpoint.admin and self.services.settings.admin_password is None:
             raise MethodNotImplemented
         credentials = NOBODY
         if endpoint.auth is not None:
@@ -164,7 +164,7 @@ class Application:
         params = remembered_parameters(endpoint.params, request.query)
         body = self._body(endpoint, request)
         asker, labelers = await self._asker(request, credentials)
-        call = Call(params, asker, self._services, body)
+        call = Call(params, asker, self.services, body)
         # Read first: a revision newer than the answer would make the viewer's PDS believe that the answer shows records
         # that it does not.
         revision = _revision(asker) if endpoint.repo_rev else {}
@@ -174,7 +174,7 @@ class Application:
             value = await endpoint.answer(call)
         finally:
             if endpoint.body is not None and asker.viewer:
-                await self._services.database.rows("private_version_raise", asker.viewer)
+                await self.services.database.rows("private_version_raise", asker.viewer)
         headers.update(revision)
         if endpoint.labelers:
             headers["atproto-content-labelers"] = labelers.header()
@@ -200,12 +200,12 @@ class Application:
 
     async def _asker(self, request: Request, credentials: Credentials) -> tuple[Asker, Labelers]:
         labelers = parse_labelers(request.headers.get("atproto-accept-labelers"), self._default_labelers)
-        known = await self._services.keys.ids_of_dids(
+        known = await self.services.keys.ids_of_dids(
             [did for did in (credentials.viewer, *labelers.dids) if did is not None]
         )
         others = [did for did in labelers.dids if did not in self._default_labelers]
         if others:
-            rows = await self._services.database.rows(
+            rows = await self.services.database.rows(
                 "hosted_actors", [known[did] for did in others if did in known]
             )
             hosted = {row["did"] for row in rows}
@@ -233,7 +233,7 @@ class Application:
         return asker, labelers
 
     async def _read_versions(self, viewers: list[int]) -> list[Version]:
-        rows = await self._services.database.rows("viewer_version", viewers)
+        rows = await self.services.database.rows("viewer_version", viewers)
         versions = {row["id"]: (row["rev"], row["private"]) for row in rows}
         return [versions[viewer] for viewer in viewers]
 

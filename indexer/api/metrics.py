@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 
@@ -42,6 +42,13 @@ class Requests:
             buckets=_LATENCIES,
             registry=registry,
         )
+        self._lookups = Counter(
+            "indexer_api_lookups",
+            "Timelines and counts looked up in Redis, rows and templates kept by a worker, and whether they were there",
+            ["of", "outcome"],
+            registry=registry,
+        )
+        self._looked_up: dict[tuple[str, str], int] = {}
         self._known = all_endpoints()
 
     def observe(self, path: str, status: int, seconds: float) -> None:
@@ -50,6 +57,12 @@ class Requests:
         method = nsid if nsid in self._known else _OTHER
         self._answers.labels(method, status).inc()
         self._seconds.labels(method).observe(seconds)
+
+    def looked_up(self, totals: Mapping[tuple[str, str], int]) -> None:
+        """What this worker has looked up since it began: (of what, outcome) -> times."""
+        for labels, total in totals.items():
+            self._lookups.labels(*labels).inc(total - self._looked_up.get(labels, 0))
+        self._looked_up = dict(totals)
 
 
 def worker_requests() -> Requests | None:

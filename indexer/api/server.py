@@ -34,6 +34,9 @@ OPENING_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 """Between two attempts of a worker to open its connections."""
 
+LOOKUPS_SECONDS = 1.0
+"""How often, at most, a worker says what it looked up; with an answer."""
+
 log = structlog.get_logger("indexer.api")
 
 
@@ -49,6 +52,7 @@ class Worker:
         self._application: Application | None = None
         self._opening: asyncio.Task[None] | None = None
         self._requests = worker_requests()
+        self._looked_up_at = 0.0
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._opening = loop.create_task(self._open())
@@ -91,7 +95,11 @@ class Worker:
             Request(scope.method, scope.path, scope.query_string, headers, body)
         )
         if self._requests is not None:
-            self._requests.observe(scope.path, response.status, time.perf_counter() - began)
+            now = time.perf_counter()
+            self._requests.observe(scope.path, response.status, now - began)
+            if now >= self._looked_up_at + LOOKUPS_SECONDS:
+                self._looked_up_at = now
+                self._requests.looked_up(application.services.lookups())
         protocol.response_bytes(
             response.status, list(response.headers.items()), b"" if scope.method == "HEAD" else response.body
         )

@@ -18,6 +18,7 @@ from indexer.errors import CacheError, ConfigError
 from indexer.hydration.feeds import KeptFeeds
 from indexer.hydration.hydrator import Hydrator
 from indexer.hydration.links import Links
+from indexer.hydration.notices import KeptNotices
 from indexer.hydration.rows import RowBook
 from indexer.store.reads.database import Database
 from indexer.store.reads.edges import Edges
@@ -55,11 +56,23 @@ class Services:
     edges: Edges
     threads: Threads
     notices: Notices
+    kept_notices: KeptNotices
     private: Private
     lists: Lists
     search: Search
     post_search: PostSearch
     identities: Identities
+
+    def lookups(self) -> dict[tuple[str, str], int]:
+        """What was looked up for answers so far: (of what, how it was answered) -> times."""
+        found = self.hydrator.book.lookups()
+        of_all = {
+            "timelines": self.home.lookups,
+            "counts": {} if self.counts is None else self.counts.lookups,
+        }
+        for of, outcomes in of_all.items():
+            found.update({(of, outcome): count for outcome, count in outcomes.items()})
+        return found
 
     async def post_changed(self, post: Key) -> None:
         """Tell every worker that a post's row changed by what was asked of us, not by a commit."""
@@ -113,6 +126,7 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
             moderator=settings.moderator,
         )
         feeds = Feeds(database, keys)
+        notices = Notices(database, keys, edges)
         yield Services(
             settings=settings,
             cache=client,
@@ -124,7 +138,8 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
             home=HomeTimelines(feeds, reader, KeptFeeds(feeds, book).existing),
             edges=edges,
             threads=Threads(database),
-            notices=Notices(database, keys, edges),
+            notices=notices,
+            kept_notices=KeptNotices(notices, book),
             private=Private(database, keys),
             lists=Lists(database, keys),
             search=Search(database, keys),

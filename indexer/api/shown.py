@@ -39,10 +39,13 @@ async def show(
 ) -> list[orjson.Fragment | None]:
     """The view of each thing, None for those that the viewer is not to see."""
     kept = hydrator.book.of(asker.viewer, asker.version)
-    if kept is None or kind.template is None or not asker.is_ordinary:
+    if kept is None or kind.template is None or asker.sees_more:
         return await show_alone(hydrator, asker, things, kind)
     shown: list[orjson.Fragment | None] = [None] * len(things)
     found, alone = await _templates(hydrator, kept, asker, things, kind)
+    if not asker.is_ordinary:
+        found, labelled = await _without_labels(hydrator, asker, found)
+        alone += labelled
     state = hydrator.state(asker)
     if asker.viewer is not None:
         await hydrator.read_relations(state, {actor for _, template in found for actor in template.relations})
@@ -53,8 +56,32 @@ async def show(
             alone.append(place)
         elif view:
             shown[place] = orjson.Fragment(view)
-    await _alone(hydrator, kept, asker, things, kind, alone, shown)
+    if asker.is_ordinary:
+        await _alone(hydrator, kept, asker, things, kind, alone, shown)
+    elif alone:
+        state = await kind.hydrate(hydrator, asker, [things[place] for place in alone])
+        for place in alone:
+            shown[place] = kind.alone(state, things[place])
     return shown
+
+
+async def _without_labels(
+    hydrator: Hydrator, asker: Asker, found: list[tuple[int, Template]]
+) -> tuple[list[tuple[int, Template]], list[int]]:
+    """The templates that show nothing with a label for the asker, and the places of the others: labels are not kept."""
+    posts, accounts = await hydrator.labelled(
+        asker,
+        {key for _, template in found for key in template.posts},
+        {actor for _, template in found for actor in template.accounts},
+    )
+    plain: list[tuple[int, Template]] = []
+    labelled: list[int] = []
+    for place, template in found:
+        if posts.isdisjoint(template.posts) and accounts.isdisjoint(template.accounts):
+            plain.append((place, template))
+        else:
+            labelled.append(place)
+    return plain, labelled
 
 
 async def show_alone(
@@ -119,8 +146,9 @@ async def _templates(
     if missing:
         assert kind.template is not None
         token = book.messages
-        state = await kind.hydrate(hydrator, asker, [things[place] for place in missing])
-        templates = Templates(state)
+        # nobody's relations, marks and labels: a template has none
+        state = await kind.hydrate(hydrator, Asker(version=()), [things[place] for place in missing])
+        templates = Templates(state, signed_in=signed_in)
         for place in missing:
             template, subjects, _ = kind.template(templates, things[place])
             size = 0 if template is None else template.size

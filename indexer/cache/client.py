@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 
@@ -30,6 +30,11 @@ def is_ending() -> bool:
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def bulk(value: bytes) -> bytes:
+    """A command's argument as it is sent (RESP)."""
+    return b"$%d\r\n%b\r\n" % (len(value), value)
 
 
 class CacheClient:
@@ -74,6 +79,24 @@ class CacheClient:
         """The client itself, for single commands inside the block. Raises CacheError."""
         async with self._guarded():
             yield self._redis
+
+    async def send(self, commands: Sequence[bytes]) -> None:
+        """Send commands that are encoded already, in one round trip; their answers are only looked at for errors.
+
+        Raises CacheError.
+        """
+        async with self._guarded():
+            pool = self._redis.connection_pool
+            connection = await pool.get_connection()  # type: ignore[no-untyped-call]
+            try:
+                await connection.send_packed_command(commands)
+                for _ in commands:
+                    await connection.read_response()
+            except BaseException:
+                await connection.disconnect(nowait=True)  # answers that were not read belong to nobody
+                raise
+            finally:
+                await pool.release(connection)
 
     def script(self, name: str) -> AsyncScript:
         """The Lua script `scripts/NAME.lua`."""

@@ -29,6 +29,11 @@ from indexer.store.deltas import Deltas
 MOST_COUNTED = 5_000
 """A commit that changed the counts of more posts and accounts (while catching up) begins a new generation."""
 
+VOID_SECONDS = 1
+"""How long after a commit that began a new generation readers are not told of it: while the stream is caught up
+with, the next commit does the same, and they would fill in vain.
+"""
+
 CLAIM_MILLISECONDS = 5_000
 """A claim older than this was left by a reader that died; another may claim."""
 
@@ -85,7 +90,7 @@ class CountWriter:
     def renew(self, pipeline: Pipeline, epoch: str) -> None:
         """Let readers know of the generation, if they do not yet: what was committed before, they find in Postgres.
 
-        Never replaces a generation: `send` may just have begun the next.
+        Never replaces a generation, nor what `send` puts there when it begins the next.
         """
         if self._is_kept and self._is_wanted:
             pipeline.set(keys.counts_kept(epoch), self._generation, nx=True, ex=keys.COUNTS_SECONDS)
@@ -101,7 +106,7 @@ class CountWriter:
         is_known = deltas.complete and deltas.detailed and not deltas.purged
         if not is_known or len(deltas.post_counts) + len(deltas.actor_counts) > MOST_COUNTED:
             self._generation += 1
-            pipeline.set(keys.counts_kept(epoch), self._generation, ex=keys.COUNTS_SECONDS)
+            pipeline.set(keys.counts_kept(epoch), "", ex=VOID_SECONDS)
             return
         changes: dict[str, dict[bytes, int]] = {}
         for key, actor, *values in deltas.post_counts:

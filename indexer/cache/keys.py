@@ -80,7 +80,9 @@ def counts_wanted(epoch: str) -> str:
 
 
 def counts_kept(epoch: str) -> str:
-    """The generation of counts whose every change the writer sends. Without it counts are neither read nor filled."""
+    """The generation of counts whose every change the writer sends. Without it, or where
+    it is empty, counts are neither read nor filled.
+    """
     return of_epoch(epoch, "counts-kept")
 
 

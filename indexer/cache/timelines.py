@@ -1,62 +1,71 @@
 """Fan-out on write: which cached home timelines a committed feed item belongs to.
 
-Owns the index from an author to the viewers whose timelines are cached, and the additions not yet sent. Pure: it knows
-neither Redis nor Postgres; `writer.py` moves what it says.
+Owns the index from an author to the timelines that show the author, and the items not yet sent. To whom an item goes is
+settled when it is sent: a commit only puts it into a queue, however many follow its author. Pure: it knows neither
+Redis nor Postgres; `writer.py` moves what it says.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict, deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
-WIDE = 1_000
-"""An item for more timelines than this is spread over several slices, so that no commit waits for it."""
+MOST_ADDRESSES = 250
+"""Timelines that one command changes: for so long Redis answers nobody else (1 to 4 ms)."""
 
 MAX_UNREAD_ITEMS = 400
 """A timeline that was sent so many items since it was last read is given up: nobody looks at it."""
 
+ROUND = 100
+"""In so many looks at the timelines that nobody reads every timeline is looked at once."""
+
 
 @dataclass(slots=True)
 class Watch:
-    """One cached timeline: whom it shows, and what has happened since its last read."""
+    """One cached timeline: where it is, whom it shows, what has happened since its last read."""
 
+    address: bytes
     authors: array[int]
     last_read: float
     since: int
-    unread_items: int = 0
+    posted: int = 0
+
+
+class Spread(NamedTuple):
+    """An item, and the addresses of timelines that gain it, or lose it where sort_at (ms) is None."""
+
+    addresses: list[bytes]
+    member: bytes
+    sort_at: int | None
 
 
 @dataclass(slots=True)
-class Additions:
-    """What one viewer's timeline gains and loses with the next flush; member -> sort_at (ms)."""
+class _Item:
+    """An item on its way; `left`: the addresses that it has still to go to, once it is known that they are many."""
 
-    added: dict[bytes, int] = field(default_factory=dict)
-    removed: set[bytes] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class _WideItem:
-    """An item on its way to many viewers, and how many of them have it. sort_at None: it was deleted."""
-
-    viewers: array[int]
+    author: int
     number: int
     member: bytes
     sort_at: int | None
-    done: int = 0
+    left: list[bytes] | None = None
 
 
 class FanOut:
-    """The cached timelines and the changes waiting for them. Viewers and authors are actor ids."""
+    """The cached timelines and the items waiting for them. Viewers and authors are actor ids."""
 
     def __init__(self) -> None:
         self._watches: dict[int, Watch] = {}
-        self._viewers_of: dict[int, array[int]] = {}
-        self._pending: defaultdict[int, Additions] = defaultdict(Additions)
-        self._wide: deque[_WideItem] = deque()
+        self._watch_at: dict[bytes, Watch] = {}
+        self._addresses_of: dict[int, list[bytes]] = {}
+        self._posted: dict[int, int] = {}
+        self._waiting: deque[_Item] = deque()
         self._items = 0
+        self._latest_since = 0
+        self._round: Iterator[int] = iter(())
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -64,29 +73,33 @@ class FanOut:
     def __contains__(self, viewer: int) -> bool:
         return viewer in self._watches
 
-    def watch(self, viewer: int, follows: Iterable[int], now: float) -> None:
-        """Send `viewer` what `follows` and the viewer post from now on. `now` in seconds of any steady clock."""
+    @property
+    def viewers(self) -> list[int]:
+        """Whose timelines are cached."""
+        return list(self._watches)
+
+    def watch(self, viewer: int, address: bytes, follows: Iterable[int], now: float) -> None:
+        """Send what `follows` and the viewer post from now on to `address`. `now` in seconds of any steady clock."""
         self.forget(viewer)
         authors = array("q", {*follows, viewer})
-        self._watches[viewer] = Watch(authors, now, self._items)
+        watch = self._watches[viewer] = self._watch_at[address] = Watch(address, authors, now, self._items)
+        self._latest_since = self._items
         for author in authors:
-            viewers = self._viewers_of.get(author)
-            if viewers is None:
-                self._viewers_of[author] = array("q", (viewer,))
-            else:
-                viewers.append(viewer)
+            self._addresses_of.setdefault(author, []).append(address)
+        watch.posted = self._posted_by(watch)
 
     def forget(self, viewer: int) -> bool:
         """Stop sending to `viewer`; whether it was watched."""
         watch = self._watches.pop(viewer, None)
-        self._pending.pop(viewer, None)
         if watch is None:
             return False
+        del self._watch_at[watch.address]
         for author in watch.authors:
-            viewers = self._viewers_of[author]
-            viewers.remove(viewer)
-            if not viewers:
-                del self._viewers_of[author]
+            addresses = self._addresses_of[author]
+            addresses.remove(watch.address)
+            if not addresses:
+                del self._addresses_of[author]
+                self._posted.pop(author, None)
         return True
 
     def read(self, viewer: int, now: float) -> bool:
@@ -95,72 +108,81 @@ class FanOut:
         if watch is None:
             return False
         watch.last_read = now
-        watch.unread_items = 0
+        watch.posted = self._posted_by(watch)
         return True
 
+    def _posted_by(self, watch: Watch) -> int:
+        """How many items the timeline's authors have posted, since they are watched."""
+        posted = self._posted
+        return sum(posted.get(author, 0) for author in watch.authors)
+
     def is_watched_author(self, author: int) -> bool:
-        return author in self._viewers_of
+        return author in self._addresses_of
 
     def add(self, author: int, member: bytes, sort_at: int) -> None:
         """A feed item of `author` was committed."""
-        self._spread(author, member, sort_at)
+        if self._queue(author, member, sort_at):
+            self._posted[author] = self._posted.get(author, 0) + 1
 
     def remove(self, author: int, member: bytes) -> None:
         """A feed item of `author` was deleted."""
-        self._spread(author, member, None)
+        self._queue(author, member, None)
 
-    def _spread(self, author: int, member: bytes, sort_at: int | None) -> None:
+    def _queue(self, author: int, member: bytes, sort_at: int | None) -> bool:
         self._items += 1
-        viewers = self._viewers_of.get(author)
-        if viewers is None:
-            return
-        if len(viewers) > WIDE:
-            self._wide.append(_WideItem(viewers[:], self._items, member, sort_at))
-            return
-        for viewer in viewers:
-            self._note(viewer, member, sort_at)
-
-    def _note(self, viewer: int, member: bytes, sort_at: int | None) -> None:
-        change = self._pending[viewer]
-        if sort_at is None:
-            change.added.pop(member, None)
-            change.removed.add(member)
-        else:
-            change.added[member] = sort_at
-            change.removed.discard(member)
-            self._watches[viewer].unread_items += 1
+        if author not in self._addresses_of:
+            return False
+        self._waiting.append(_Item(author, self._items, member, sort_at))
+        return True
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there are changes to send."""
-        return bool(self._pending or self._wide)
+        """Whether there are items to send."""
+        return bool(self._waiting)
 
-    def take(self, most: int) -> dict[int, Additions]:
-        """Changes to send now, by viewer: those of `most` viewers at most, oldest first."""
-        while self._wide and len(self._pending) < most:
-            item = self._wide[0]
-            part = item.viewers[item.done : item.done + most]
-            item.done += len(part)
-            if item.done == len(item.viewers):
-                self._wide.popleft()
-            for viewer in part:
-                watch = self._watches.get(viewer)
+    def take(self, most: int) -> list[Spread]:
+        """Items to send now, in the order in which they came: to about `most` timelines together, more for the last."""
+        spreads: list[Spread] = []
+        while self._waiting and most > 0:
+            item = self._waiting[0]
+            addresses = item.left if item.left is not None else self._addresses_of.get(item.author, [])
+            part = addresses[:MOST_ADDRESSES]
+            if item.left is not None or item.number <= self._latest_since:
                 # who is watched anew since then may not follow the author any more, and has read the item itself
-                if watch is not None and watch.since < item.number:
-                    self._note(viewer, item.member, item.sort_at)
-        return {viewer: self._pending.pop(viewer) for viewer in list(islice(self._pending, most))}
+                part = [address for address in part if self._still_lacks(address, item.number)]
+            if part:
+                spreads.append(Spread(part, item.member, item.sort_at))
+                most -= len(part)
+            if len(addresses) <= MOST_ADDRESSES:
+                self._waiting.popleft()
+            elif item.left is None:
+                item.left = addresses[MOST_ADDRESSES:]
+            else:
+                del item.left[:MOST_ADDRESSES]
+        return spreads
+
+    def _still_lacks(self, address: bytes, number: int) -> bool:
+        watch = self._watch_at.get(address)
+        return watch is not None and watch.since < number
 
     def unread(self, before: float) -> list[int]:
-        """Viewers whose timelines are not worth keeping: last read before `before`, or sent too much since."""
+        """Viewers whose timelines are not worth keeping: last read before `before`, or sent too much since. With each
+        call a part of all timelines is looked at.
+        """
+        part = list(islice(self._round, len(self._watches) // ROUND + 1))
+        if not part:
+            self._round = iter(self.viewers)
         return [
             viewer
-            for viewer, watch in self._watches.items()
-            if watch.last_read < before or watch.unread_items > MAX_UNREAD_ITEMS
+            for viewer, watch in ((viewer, self._watches.get(viewer)) for viewer in part)
+            if watch is not None
+            and (watch.last_read < before or self._posted_by(watch) - watch.posted > MAX_UNREAD_ITEMS)
         ]
 
     def clear(self) -> None:
         """Forget every timeline."""
         self._watches.clear()
-        self._viewers_of.clear()
-        self._pending.clear()
-        self._wide.clear()
+        self._watch_at.clear()
+        self._addresses_of.clear()
+        self._posted.clear()
+        self._waiting.clear()

@@ -15,15 +15,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha1
 from typing import Protocol
 
 import structlog
+from redis.exceptions import ResponseError
 
 from indexer.cache import keys
 from indexer.cache.changes import EVERYTHING, Changes, changes_of, publish, tell
-from indexer.cache.client import CacheClient, is_ending
+from indexer.cache.client import CacheClient, bulk, is_ending
 from indexer.cache.counts import CountWriter
-from indexer.cache.timelines import Additions, FanOut
+from indexer.cache.timelines import FanOut, Spread
 from indexer.errors import CacheError
 from indexer.records.collections import FOLLOW, POST, REPOST
 from indexer.store.deltas import Deltas
@@ -35,8 +37,12 @@ TIMELINE_LENGTH = 800
 TRIM_SLACK = 100
 """A timeline is cut back to TIMELINE_LENGTH when it has grown by this much, not at each item."""
 
-SLICE = 256
-"""Timelines that one round trip sends to."""
+SLICE = 1_000
+"""Timelines that one round trip changes, about."""
+
+_LIMITS = b"".join(
+    map(bulk, (keys.FLOOR_MEMBER, b"%d" % TIMELINE_LENGTH, b"%d" % (TIMELINE_LENGTH + TRIM_SLACK)))
+)
 
 EXPECTED_SECONDS = 60.0
 """How long after a reader came commits are made with their details, whether a timeline is cached by then or not."""
@@ -72,13 +78,13 @@ class CacheWriter:
         client: CacheClient,
         source: TimelineSource,
         *,
-        sent: Callable[[float], None] = lambda received_at: None,
+        sent: Callable[[Sequence[float], int], None] = lambda received, items: None,
         unread_seconds: float = keys.TIMELINE_SECONDS / 2,
         fill_concurrency: int = 4,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`sent` is called with a commit's `received_at` when the timelines have what it brought. `unread_seconds`: a
-        timeline that was not read for so long is given up.
+        """`sent` is called with the `received_at` of commits when the timelines have what they brought, and with how
+        many items that were. `unread_seconds`: a timeline that was not read for so long is given up.
         """
         self._client = client
         self._source = source
@@ -90,8 +96,9 @@ class CacheWriter:
         self._fan_out = FanOut()
         self._counts = CountWriter()
         self._fill_script = client.script("fill_timeline")
-        self._trim_script = client.text("trim_timeline")
-        self._sizes: dict[int, int] = {}
+        self._add_item_text = client.text("add_item")
+        self._add_item = bulk(b"EVALSHA") + bulk(sha1(self._add_item_text.encode()).hexdigest().encode())
+        self._server: str | None = None
         self._listeners = 0
         self._in_order = asyncio.Lock()  # timelines are sent to, filled and dropped one after the other
         self._changed = asyncio.Event()
@@ -140,7 +147,7 @@ class CacheWriter:
             return
         if not deltas.detailed and len(self._fan_out):
             # a reader came while this commit was under way; from now on commits are made with their details
-            await self._forget(self._fan_out.unread(math.inf))
+            await self._forget(self._fan_out.viewers)
         unfollowed: list[int] = []
         for change in deltas.changes if len(self._fan_out) else ():
             if change.kind == FOLLOW:
@@ -203,8 +210,10 @@ class CacheWriter:
         epoch = self.status.epoch
         if epoch is None:
             epoch = secrets.token_hex(4)
+            self._server = await self._server_run()
             async with self._client.pipeline() as pipeline:
                 pipeline.set(keys.EPOCH, epoch, ex=keys.EPOCH_SECONDS)
+                pipeline.script_load(self._add_item_text)
                 # what was committed before, the timelines of this epoch find in Postgres
                 pipeline.set(keys.sent(epoch), self._number, ex=keys.TIMELINE_SECONDS)
                 await pipeline.execute()
@@ -216,12 +225,28 @@ class CacheWriter:
         try:
             async with self._client.commands() as redis:
                 kept = await redis.getex(keys.EPOCH, ex=keys.EPOCH_SECONDS)
+            server = await self._server_run()
         except CacheError as error:
             self._lose_epoch(error)
             raise
-        if kept != epoch.encode() and self.status.epoch == epoch:  # it may have ended while we asked
-            # wiped, expired while we were away, or taken over: what is cached under our epoch may be incomplete
-            self._lose_epoch(CacheError("the epoch key was lost"))
+        if self.status.epoch != epoch:  # it ended while we asked
+            return
+        # what is cached under our epoch may be incomplete
+        if kept != epoch.encode():
+            self._lose_epoch(CacheError("the epoch key was lost"))  # wiped, expired, taken over
+        elif server != self._server:
+            self._lose_epoch(CacheError("the server began anew, or another has taken its place"))
+
+    async def _server_run(self) -> str | None:
+        """What is another after a restart, from which a server that writes to disk may come without the last second;
+        None where we may not know.
+        """
+        async with self._client.commands() as redis:
+            try:
+                found = await redis.info("server")
+            except ResponseError:  # of a hosted server not everybody may ask
+                return None
+        return str(found.get("run_id"))
 
     def _lose_epoch(self, error: CacheError) -> None:
         if self.status.epoch is not None:
@@ -231,7 +256,6 @@ class CacheWriter:
         self.status.timelines = 0
         self._fan_out.clear()
         self._counts.lost()
-        self._sizes.clear()
         self._received.clear()
         for task in self._filling.values():
             task.cancel()
@@ -294,7 +318,8 @@ class CacheWriter:
         False: the follows changed or the epoch ended meanwhile; the viewer's next read asks again.
         """
         follows = await self._source.follows(viewer)
-        self._fan_out.watch(viewer, follows, self._clock())
+        address = bulk(keys.timeline(epoch, viewer).encode())
+        self._fan_out.watch(viewer, address, follows, self._clock())
         if sorted(await self._source.follows(viewer)) != sorted(follows):
             return False
         content = await self._source.timeline(viewer, TIMELINE_LENGTH)
@@ -304,7 +329,7 @@ class CacheWriter:
         async with self._in_order, self._client.commands():
             if epoch != self.status.epoch or viewer not in self._fan_out:
                 return False
-            self._sizes[viewer] = await self._fill_script(
+            await self._fill_script(
                 keys=[keys.timeline(epoch, viewer)],
                 args=[keys.FLOOR_MEMBER, content.floor, keys.TIMELINE_SECONDS, *entries],
             )
@@ -316,8 +341,6 @@ class CacheWriter:
         await self._forget(self._fan_out.unread(self._clock() - self._unread_seconds))
 
     async def _drop_timelines(self, viewers: Sequence[int]) -> None:
-        for viewer in viewers:
-            self._sizes.pop(viewer, None)
         self.status.timelines = len(self._fan_out)
         if not viewers:
             return
@@ -341,11 +364,11 @@ class CacheWriter:
             await self._changed.wait()
             self._changed.clear()
             received, self._received = self._received, []
-            number = self._number
+            number, items = self._number, self.status.items_sent
             while self._fan_out.is_waiting and self.status.epoch is not None:
                 try:
                     async with self._in_order:
-                        await self._send(self.status.epoch, self._fan_out.take(SLICE))
+                        await self._send(self._fan_out.take(SLICE))
                 except CacheError as error:
                     self._lose_epoch(error)
             if self.status.epoch is not None:
@@ -354,27 +377,26 @@ class CacheWriter:
                         await redis.set(keys.sent(self.status.epoch), number, ex=keys.TIMELINE_SECONDS)
                 except CacheError as error:
                     self._lose_epoch(error)
-            for received_at in received:
-                self._sent(received_at)
+            self._sent(received, self.status.items_sent - items)
 
-    async def _send(self, epoch: str, changes: dict[int, Additions]) -> None:
-        trims: list[int] = []
-        async with self._client.pipeline() as pipeline:
-            for viewer, change in changes.items():
-                name = keys.timeline(epoch, viewer)
-                if change.added:
-                    pipeline.zadd(name, change.added)
-                    self.status.items_sent += len(change.added)
-                    size = self._sizes.get(viewer, 0) + len(change.added)
-                    self._sizes[viewer] = size
-                    if size > TIMELINE_LENGTH + TRIM_SLACK:
-                        trims.append(viewer)
-                if change.removed:
-                    pipeline.zrem(name, *change.removed)
-            for viewer in trims:
-                pipeline.eval(
-                    self._trim_script, 1, keys.timeline(epoch, viewer), keys.FLOOR_MEMBER, TIMELINE_LENGTH
+    async def _send(self, spreads: list[Spread]) -> None:
+        commands = []
+        for addresses, member, sort_at in spreads:
+            count = len(addresses)
+            score = b"" if sort_at is None else b"%d" % sort_at
+            commands.append(
+                b"".join(
+                    (
+                        b"*%d\r\n" % (count + 8),
+                        self._add_item,
+                        bulk(b"%d" % count),
+                        *addresses,
+                        bulk(member),
+                        bulk(score),
+                        _LIMITS,
+                    )
                 )
-                self._sizes[viewer] = TIMELINE_LENGTH
-            if len(pipeline):
-                await pipeline.execute()
+            )
+            self.status.items_sent += count
+        if commands:
+            await self._client.send(commands)

@@ -2,127 +2,314 @@
 
 Starts servers of its own, a relay that plays a simulated network, the real `indexer ingest` and `indexer api`, each its
 own process; reads as the network's accounts do, with their tokens. First every method alone on 1, 8 and 32
-connections, then sessions that poll, scroll and open things while the relay sends at `rate`.
+connections; then all viewers as open sessions, and as many questions as the machine bears, while the relay sends at
+`rate`; at last the same events as fast as they are taken, with the timelines cached and without any.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import math
-import random
 import subprocess
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
-import redis
 import trio
 import uvloop
-from prometheus_client.parser import text_string_to_metric_families
 
 from indexer.app import run_replay
-from indexer.cache import keys
+from indexer.cli.bench_figures import (
+    Samples,
+    count_timelines,
+    hit_rates,
+    percentile_ms,
+    samples,
+    timelines,
+    total,
+    wait_for,
+    want_timelines,
+)
 from indexer.cli.bench_processes import COMMAND, free_port, own_environment, playing
-from indexer.cli.http_load import Load, Question, ask
+from indexer.cli.bench_questions import CONNECTIONS, METHODS, Questions, Sessions
 from indexer.config import Settings
 from indexer.errors import StoreError
 from indexer.firehose.files import FramesReader, FramesWriter
-from indexer.ops.embedded import ephemeral_servers
+from indexer.ops.embedded import EmbeddedServers, ephemeral_servers
 from indexer.ops.progress import progress
 from indexer.simulation.bulk import documents_path, simulate_to_file
+from indexer.simulation.keys import K256Key, SigningKey
 from indexer.simulation.population import Population
+from indexer.store.audit import repair
 from indexer.store.migrate import migrate
 from indexer.store.pool import READER_SETTINGS, connect
 from indexer.store.sql import load
 
 SEED = 1
-CONNECTIONS = (1, 8, 32)
-METHODS = {
-    "getTimeline": "app.bsky.feed.getTimeline",
-    "getAuthorFeed": "app.bsky.feed.getAuthorFeed",
-    "getPosts": "app.bsky.feed.getPosts",
-    "getProfile": "app.bsky.actor.getProfile",
-    "getPostThread": "app.bsky.feed.getPostThread",
-    "listNotifications": "app.bsky.notification.listNotifications",
-}
-MIX = {"getTimeline": 70, "getPostThread": 12, "getProfile": 8, "getAuthorFeed": 6, "listNotifications": 4}
-"""What open sessions ask, in percent: mostly their timeline."""
+CACHING_SECONDS = 1.0
+"""After so long without another timeline in the cache no more are expected."""
+
+PATIENCE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured. events: of the network's history; accounts; live_events: sent while sessions read, `rate` a
-    second; viewers: accounts that read; seconds: for each cell; warming: before each method's first.
+    """What is measured. events: of the network's history; accounts; follows: of each viewer, beside those of the
+    history; celebrity: more followers of the most popular account, which nobody reads as; live_events: sent while
+    sessions read, `rate` a second, and again as fast as they are taken; viewers: accounts that read; seconds: for each
+    cell; warming: before each method's first; cost: whether to measure what timelines cost ingest, which takes
+    more live events than some batches hold.
     """
 
     events: int = 60_000
     accounts: int = 2_000
+    follows: int = 20
+    celebrity: int = 0
     live_events: int = 20_000
     rate: float = 500.0
     viewers: int = 200
     seconds: float = 3.0
     warming: float = 1.0
+    cost: bool = True
     workers: int = 0
     quiet: bool = False
 
 
 def run(plan: Plan) -> dict[str, Any]:
-    """Measure and return the result. Raises StoreError where a process under test ends."""
+    """Measure and return the result. Raises StoreError where a process under test ends or does not get done."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="indexer-bench-")))
         past, live = _frames(plan, directory)
         servers = stack.enter_context(ephemeral_servers())
+        population = Population(SEED, plan.accounts)
         asyncio.run(migrate(servers.postgres_url))
         trio.run(run_replay, Settings(postgres_url=servers.postgres_url), past)
-        asyncio.run(_analyze(servers.postgres_url))
-        relay_port, api_port, metrics_port = free_port(), free_port(), free_port()
-        environment = own_environment(
-            INDEXER_STATE_DIR=f"{directory}/state",
-            INDEXER_POSTGRES_URL=servers.postgres_url,
-            INDEXER_REDIS_URL=servers.redis_url,
-            INDEXER_UPSTREAMS=f"ws://localhost:{relay_port}",
-            INDEXER_PLC_URL=f"http://localhost:{relay_port}",
-            INDEXER_HANDLE_RESOLVER_URL=f"http://localhost:{relay_port}",
-            INDEXER_ALLOW_PRIVATE_HOSTS="true",
-            INDEXER_VERIFY="hashes",
-            INDEXER_METRICS_PORT=str(metrics_port),
-            INDEXER_API_PORT=str(api_port),
-            INDEXER_API_WORKERS=str(plan.workers),
-            INDEXER_SERVICE_DID=f"did:web:localhost%3A{api_port}",
-            INDEXER_LOG_LEVEL="warning",
-        )
-        with playing(live, 1.0, relay_port):
-            stack.enter_context(running("ingest", environment))
-            stack.enter_context(running("api", environment))
-            wait_for_api(api_port)
-            population = Population(SEED, plan.accounts)
-            bench = Questions(
-                api_port,
-                environment["INDEXER_SERVICE_DID"],
-                [population.identity(number) for number in range(plan.viewers)],
-                [population.did(number) for number in range(plan.accounts)],
-                asyncio.run(newest_posts(servers.postgres_url)),
-            )
-            until_cached(bench, servers.redis_url, plan.viewers)
-            methods = uvloop.run(bench.methods(plan))
-        before = _histograms(metrics_port)
-        with playing(live, plan.rate, relay_port):
-            sessions = uvloop.run(bench.sessions(plan.live_events / plan.rate))
-        after = _histograms(metrics_port)
+        asyncio.run(_prepare(servers.postgres_url, plan, population))
+        copies = [
+            asyncio.run(_copy(servers.postgres_url, name))
+            for name in (("without", "with") if plan.cost else ())
+        ]
+        with Stage(plan, population, servers, servers.postgres_url, live, directory) as network:
+            network.cache_timelines()
+            methods = uvloop.run(_methods(plan, network.questions))
+            sessions, saturated = network.sessions(), network.saturated()
+            cached = timelines(servers.redis_url)
         return {
             **methods,
             "sessions": sessions,
-            "fanout_p99_ms": _percentile(before, after, "indexer_frame_to_cache_seconds", 0.99),
-            "ingest_cost_percent": _cost(before, after),
-            **_timelines(servers.redis_url),
+            "saturated": saturated,
+            "fanout_p50_ms": sessions["fanout_p50_ms"],
+            "fanout_p99_ms": sessions["fanout_p99_ms"],
+            **cached,
+            **(_ingest_cost(plan, population, servers, copies, live, directory) if plan.cost else {}),
         }
+
+
+def _ingest_cost(
+    plan: Plan,
+    population: Population,
+    servers: EmbeddedServers,
+    copies: Sequence[str],
+    live: Path,
+    directory: Path,
+) -> dict[str, Any]:
+    """The same events into two equal databases, as fast as they go: events/s with cached timelines and without."""
+    rates = []
+    for database, cached in zip(copies, (False, True), strict=True):
+        with Stage(plan, population, servers, database, live, directory) as network:
+            rates.append(network.full_speed(cached=cached))
+    without, cached_rate = rates
+    return {
+        "ingest_without_timelines": without,
+        "ingest_with_timelines": cached_rate,
+        "ingest_cost_percent": round(
+            100 * (1 - cached_rate["events_per_second"] / without["events_per_second"]), 1
+        ),
+    }
+
+
+class Stage:
+    """The processes under test over one database, for the time of the block."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        population: Population,
+        servers: EmbeddedServers,
+        database: str,
+        live: Path,
+        directory: Path,
+    ) -> None:
+        self._plan = plan
+        self._live = live
+        self._redis_url = servers.redis_url
+        self._stack = ExitStack()
+        self._database = database
+        self._viewers = [population.identity(number) for number in range(plan.viewers)]
+        self._population = population
+        self._relay, self._api = free_port(), free_port()
+        self._ingest_metrics, self._api_metrics = free_port(), free_port()
+        self._environment = own_environment(
+            INDEXER_STATE_DIR=f"{directory}/state",
+            INDEXER_POSTGRES_URL=database,
+            INDEXER_REDIS_URL=servers.redis_url,
+            INDEXER_UPSTREAMS=f"ws://localhost:{self._relay}",
+            INDEXER_PLC_URL=f"http://localhost:{self._relay}",
+            INDEXER_HANDLE_RESOLVER_URL=f"http://localhost:{self._relay}",
+            INDEXER_ALLOW_PRIVATE_HOSTS="true",
+            INDEXER_VERIFY="hashes",
+            INDEXER_METRICS_PORT=str(self._ingest_metrics),
+            INDEXER_API_METRICS_PORT=str(self._api_metrics),
+            INDEXER_API_PORT=str(self._api),
+            INDEXER_API_WORKERS=str(plan.workers),
+            INDEXER_SERVICE_DID=f"did:web:localhost%3A{self._api}",
+            INDEXER_LOG_LEVEL="warning",
+        )
+
+    def __enter__(self) -> Stage:
+        plan = self._plan
+        with ExitStack() as stack:
+            self._playing = stack.enter_context(ExitStack())
+            self._play(1.0)
+            stack.enter_context(running("ingest", self._environment))
+            stack.enter_context(running("api", self._environment))
+            wait_for(self._ingest_metrics, "/metrics")
+            wait_for(self._api_metrics, "/metrics")
+            wait_for(self._api, "/xrpc/_health")
+            self.questions = Questions(
+                self._api,
+                self._environment["INDEXER_SERVICE_DID"],
+                self._viewers,
+                [self._population.did(number) for number in range(plan.accounts)],
+                asyncio.run(newest_posts(self._database)),
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _play(self, rate: float | None) -> None:
+        """Another relay in the place of the last: the stream goes on from the cursor."""
+        self._playing.close()
+        self._playing.enter_context(playing(self._live, rate, self._relay))
+
+    def sessions(self) -> dict[str, Any]:
+        """Half of the events at the plan's rate, with all viewers' sessions open and their timelines cached."""
+        self.cache_timelines()
+        seconds = self._plan.live_events / 2 / self._plan.rate
+        return self._while_events_flow(lambda begin: uvloop.run(Sessions(self.questions).run(seconds, begin)))
+
+    def saturated(self) -> dict[str, Any]:
+        """The other half, while as many questions are asked as the machine bears."""
+        seconds = self._plan.live_events / 2 / self._plan.rate
+
+        def ask(begin: Callable[[], None]) -> dict[str, Any]:
+            begin()
+            return {"all": uvloop.run(self.questions.saturated(seconds))}
+
+        return self._while_events_flow(ask)
+
+    def _while_events_flow(self, ask: Callable[[Callable[[], None]], dict[str, Any]]) -> dict[str, Any]:
+        """What `ask` gives, which calls the function that it is given when it begins to measure; and what went on."""
+        readings: list[tuple[float, Samples, Samples]] = []
+
+        def read() -> None:
+            readings.append((time.monotonic(), samples(self._ingest_metrics), samples(self._api_metrics)))
+
+        def begin() -> None:
+            self._play(self._plan.rate)
+            self._until_it_flows()
+            read()
+
+        cells = ask(begin)
+        read()
+        self._play(1.0)
+        (began, before, api_before), (ended, after, api_after) = readings
+        seconds = ended - began
+
+        def per_second(name: str) -> float:
+            return round((total(after, name) - total(before, name)) / seconds, 1)
+
+        return {
+            "asked": cells,
+            "events_per_second": per_second("indexer_batch_events_sum"),
+            "timeline_items_per_second": per_second("indexer_cache_items_total"),
+            "longest_cache_stage_ms": percentile_ms(
+                before, after, "indexer_batch_seconds", 1.0, stage="cache"
+            ),
+            "commit_p99_ms": percentile_ms(before, after, "indexer_frame_to_commit_seconds", 0.99),
+            "fanout_p50_ms": percentile_ms(before, after, "indexer_frame_to_cache_seconds", 0.5),
+            "fanout_p99_ms": percentile_ms(before, after, "indexer_frame_to_cache_seconds", 0.99),
+            "hit_rates": hit_rates(api_before, api_after),
+        }
+
+    def _until_it_flows(self) -> None:
+        """Wait until the ingest process has the new relay's events."""
+        before = total(samples(self._ingest_metrics), "indexer_batch_events_sum")
+        end = time.monotonic() + PATIENCE_SECONDS
+        while total(samples(self._ingest_metrics), "indexer_batch_events_sum") < before + self._plan.rate / 5:
+            if time.monotonic() > end:
+                raise StoreError("the ingest process does not follow the relay")
+            time.sleep(0.05)
+
+    def full_speed(self, *, cached: bool) -> dict[str, Any]:
+        """All events as fast as they are taken, with all viewers' timelines cached, or none."""
+        if cached:
+            self.cache_timelines()
+        before = samples(self._ingest_metrics)
+        received = total(before, "indexer_firehose_frames_total")
+        done, last = total(before, "indexer_batch_events_sum"), self._plan.live_events
+        self._play(None)
+        after, began = before, 0.0
+        end = time.monotonic() + PATIENCE_SECONDS
+        while total(after, "indexer_batch_events_sum") < last:
+            if time.monotonic() > end:
+                raise StoreError(f"the ingest process did not take {last} events in {PATIENCE_SECONDS:.0f} s")
+            time.sleep(0.02)
+            after = samples(self._ingest_metrics)
+            if not began and total(after, "indexer_firehose_frames_total") > received:
+                began = time.monotonic()
+        return {
+            "events_per_second": round((last - done) / (time.monotonic() - began), 1),
+            "cached_timelines": count_timelines(self._redis_url),
+            "timeline_items": total(after, "indexer_cache_items_total")
+            - total(before, "indexer_cache_items_total"),
+        }
+
+    def cache_timelines(self) -> None:
+        """Have the timelines of all viewers cached, as they are where sessions were open before. (Some never are: of
+        accounts that no event has named yet.)
+        """
+        viewers = asyncio.run(_ids(self._database, [viewer.did for viewer in self._viewers]))
+        want_timelines(self._redis_url, viewers)
+        before, cached = -1, 0
+        while before < cached < len(viewers):
+            time.sleep(CACHING_SECONDS)
+            before, cached = cached, count_timelines(self._redis_url)
+
+
+async def _methods(plan: Plan, questions: Questions) -> dict[str, Any]:
+    """Every method alone: name -> connections -> cell."""
+    result: dict[str, Any] = {}
+    cells = len(METHODS) * len(CONNECTIONS)
+    with progress("reading", cells, "cells", quiet=plan.quiet) as advance:
+        for name in METHODS:
+            result[name] = {}
+            for place, connections in enumerate(CONNECTIONS):
+                warming = 0.0 if place else plan.warming
+                result[name][str(connections)] = await questions.cell(
+                    name, connections, plan.seconds, warming
+                )
+                advance(1)
+    return result
+
+
+# --- the network's data --------------------------------------------------------------------------------------------
 
 
 def _frames(plan: Plan, directory: Path) -> tuple[Path, Path]:
@@ -143,10 +330,54 @@ def _frames(plan: Plan, directory: Path) -> tuple[Path, Path]:
     return past, live
 
 
-async def _analyze(url: str) -> None:
+async def _prepare(url: str, plan: Plan, population: Population) -> None:
+    """Let the viewers follow so many of the popular accounts (a young simulation has few follows), and let all
+    identities have been looked at, as they have been where a server has run for some time.
+    """
     connection = await connect(url)
-    await connection.execute("ANALYZE")
+    identities = [population.identity(number) for number in range(plan.accounts)]
+    await connection.execute(
+        load("bench_identities"),
+        [identity.did for identity in identities],
+        [identity.handle for identity in identities],
+        [_stored_key(identity.signing_key) for identity in identities],
+    )
+    await connection.execute("SELECT setseed(0.5)")
+    await connection.execute(
+        load("bench_follows"),
+        [population.did(number) for number in range(plan.viewers)],
+        [population.did(number) for number in range(plan.accounts)],
+        plan.follows,
+    )
+    if plan.celebrity:
+        await connection.execute(load("bench_celebrity"), population.did(0), plan.celebrity)
     await connection.close()
+    await repair(url)
+    connection = await connect(url)
+    await connection.execute("VACUUM ANALYZE")
+    await connection.close()
+
+
+def _stored_key(key: SigningKey) -> bytes:
+    """A public key as `actor.signing_key` holds it."""
+    return (b"\1" if isinstance(key, K256Key) else b"\2") + key.public_point(True)
+
+
+async def _copy(url: str, name: str) -> str:
+    """Copy the database, which nobody uses, under another name; its address."""
+    parts = urlsplit(url)
+    connection = await connect(urlunsplit(parts._replace(path="/template1")))
+    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{parts.path[1:]}"')
+    await connection.close()
+    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+async def _ids(url: str, dids: list[str]) -> list[int]:
+    connection = await connect(url, settings=READER_SETTINGS)
+    try:
+        return [row[0] for row in await connection.fetch(load("bench_accounts"), dids)]
+    finally:
+        await connection.close()
 
 
 async def newest_posts(url: str) -> list[str]:
@@ -158,94 +389,6 @@ async def newest_posts(url: str) -> list[str]:
         await connection.close()
 
 
-class Viewer(Protocol):
-    """An account in whose name is asked."""
-
-    def token(self, audience: str, method: str, lifetime: int) -> str:
-        """A service token for one method."""
-        ...
-
-
-class Questions:
-    """The client's side: who asks, and what."""
-
-    def __init__(
-        self, port: int, service: str, viewers: Sequence[Viewer], dids: Sequence[str], posts: Sequence[str]
-    ) -> None:
-        """`service`: the DID of the server at `port`. `dids` and `posts` (AT-URIs): what is asked about."""
-        self._port = port
-        self._service = service
-        self._random = random.Random(7)
-        self._viewers = viewers
-        self._dids = dids
-        self._posts = posts
-        self._tokens: dict[str, list[str]] = {}
-
-    def question(self, name: str) -> Question:
-        """A source of requests for one method, as one viewer after the other."""
-        nsid = METHODS[name]
-        if nsid not in self._tokens:
-            self._tokens[nsid] = [
-                viewer.token(self._service, nsid, lifetime=3600) for viewer in self._viewers
-            ]
-        tokens, pick = self._tokens[nsid], self._random.choice
-        queries: dict[str, Callable[[], str]] = {
-            "getTimeline": lambda: "limit=50",
-            "getAuthorFeed": lambda: f"limit=50&actor={pick(self._dids)}",
-            "getPosts": lambda: "&".join(f"uris={uri}" for uri in self._random.sample(self._posts, 25)),
-            "getProfile": lambda: f"actor={pick(self._dids)}",
-            "getPostThread": lambda: f"uri={pick(self._posts)}",
-            "listNotifications": lambda: "limit=50",
-        }
-        query = queries[name]
-        return lambda: (f"/xrpc/{nsid}?{query()}", pick(tokens))
-
-    async def cell(self, name: str, connections: int, seconds: float, warming: float = 0.0) -> dict[str, Any]:
-        """One method alone: {p50_ms, p99_ms, rps, kb, refused}, after `warming` seconds that do not count."""
-        question = self.question(name)
-        if warming:
-            await ask("127.0.0.1", self._port, question, 4, warming)  # as warm as a server in use
-        return _cell(await ask("127.0.0.1", self._port, question, connections, seconds))
-
-    async def methods(self, plan: Plan) -> dict[str, Any]:
-        """Every method alone: name -> connections -> cell."""
-        result: dict[str, Any] = {}
-        cells = len(METHODS) * len(CONNECTIONS)
-        with progress("reading", cells, "cells", quiet=plan.quiet) as advance:
-            for name in METHODS:
-                result[name] = {}
-                for place, connections in enumerate(CONNECTIONS):
-                    warming = 0.0 if place else plan.warming
-                    result[name][str(connections)] = await self.cell(name, connections, plan.seconds, warming)
-                    advance(1)
-        return result
-
-    async def sessions(self, seconds: float) -> dict[str, Any]:
-        """Sessions of all viewers at once, as fast as eight connections take them, while events flow in."""
-        questions = {name: self.question(name) for name in MIX}
-        names, weights = list(MIX), list(MIX.values())
-
-        def question() -> tuple[str, str]:
-            return questions[self._random.choices(names, weights)[0]]()
-
-        return _cell(await ask("127.0.0.1", self._port, question, 8, seconds))
-
-
-def _cell(done: Load) -> dict[str, Any]:
-    cell: dict[str, Any] = {
-        "p50_ms": done.percentile_ms(0.5),
-        "p99_ms": done.percentile_ms(0.99),
-        "rps": done.per_second,
-        "kb": round(done.bytes / 1024 / max(len(done.latencies), 1), 1),
-    }
-    if done.refused:
-        cell |= {"refused": done.refused, "refusal": done.refusal}
-    return cell
-
-
-# --- processes and their figures -----------------------------------------------------------------------------------
-
-
 @contextmanager
 def running(command: str, environment: dict[str, str]) -> Iterator[None]:
     """`indexer COMMAND` as a process of its own, ended with the block."""
@@ -255,119 +398,3 @@ def running(command: str, environment: dict[str, str]) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(60)
-
-
-def wait_for_api(port: int) -> None:
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/xrpc/_health", timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise StoreError(f"the API did not answer on port {port} within 30 s")
-
-
-Buckets = dict[str, dict[float, float]]
-
-
-def _histograms(port: int) -> Buckets:
-    """The ingest process' histograms: name (with stage) -> upper edge -> count, and `sum` under -1."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        text = answer.read().decode()
-    found: Buckets = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples if family.type == "histogram" else ():
-            name = family.name + sample.labels.get("stage", "")
-            if sample.name.endswith("_bucket"):
-                found.setdefault(name, {})[float(sample.labels["le"])] = sample.value
-            elif sample.name.endswith("_sum"):
-                found.setdefault(name, {})[-1.0] = sample.value
-    return found
-
-
-def _percentile(before: Buckets, after: Buckets, name: str, part: float) -> float | None:
-    """In ms: the upper edge of the bucket in which the percentile lies."""
-    edges = {edge: count - before.get(name, {}).get(edge, 0.0) for edge, count in after.get(name, {}).items()}
-    total = edges.get(float("inf"), 0.0)
-    if not total:
-        return None
-    return 1000 * min(edge for edge, count in edges.items() if edge >= 0 and count >= part * total)
-
-
-def _cost(before: Buckets, after: Buckets) -> float | None:
-    """What the cache adds to the time of the write stage, in percent of it: a bound on what it costs ingest."""
-    spent = {
-        stage: after.get(f"indexer_batch_seconds{stage}", {}).get(-1.0, 0.0)
-        - before.get(f"indexer_batch_seconds{stage}", {}).get(-1.0, 0.0)
-        for stage in ("cache", "write")
-    }
-    return round(100 * spent["cache"] / spent["write"], 1) if spent["write"] else None
-
-
-def _timelines(url: str) -> dict[str, Any]:
-    """How many timelines are cached, and the bytes of the largest and its entries."""
-    with redis.Redis.from_url(url) as client:
-        epoch = client.get(keys.EPOCH)
-        if not isinstance(epoch, bytes):
-            return {"cached_timelines": 0, "bytes_per_timeline": None}
-        names: Iterator[Any] = client.scan_iter(keys.of_epoch(epoch.decode(), "timeline:*"), count=1000)
-        sizes = {bytes(name): int(client.zcard(name)) for name in names}
-        if not sizes:
-            return {"cached_timelines": 0, "bytes_per_timeline": None}
-        largest = max(sizes, key=lambda name: sizes[name])
-        return {
-            "cached_timelines": len(sizes),
-            "timeline_entries": sizes[largest],
-            "bytes_per_timeline": client.memory_usage(largest),
-        }
-
-
-def until_cached(bench: Questions, redis_url: str, viewers: int) -> None:
-    """Read timelines until those of all viewers are cached, as they are where sessions are open; 30 s at most."""
-    end = time.monotonic() + 30
-    while time.monotonic() < end and _timelines(redis_url)["cached_timelines"] < viewers:
-        uvloop.run(bench.cell("getTimeline", 4, 0.5))
-
-
-def as_text(result: dict[str, Any]) -> str:
-    """The result as lines for people."""
-    lines = [f"{'method':<20}{'connections':>12}{'p50 ms':>10}{'p99 ms':>10}{'req/s':>10}{'kB':>8}"]
-    row = partial("{:<20}{:>12}{:>10}{:>10}{:>10}{:>8}".format)
-    for name in METHODS:
-        for connections, cell in result[name].items():
-            lines.append(row(name, connections, cell["p50_ms"], cell["p99_ms"], cell["rps"], cell["kb"]))
-    cell = result["sessions"]
-    lines.append(row("sessions, live", "8", cell["p50_ms"], cell["p99_ms"], cell["rps"], cell["kb"]))
-    for name in ("fanout_p99_ms", "ingest_cost_percent", "cached_timelines", "bytes_per_timeline"):
-        lines.append(f"{name:<20}{json.dumps(result[name]):>12}")
-    return "\n".join(lines) + "\n"
-
-
-def as_svg(result: dict[str, Any]) -> str:
-    """A chart of p50 and p99 per method on one connection, on a logarithmic axis from 0.1 ms to 1 s."""
-    width, left, row = 720, 160, 34
-    height = 60 + row * len(METHODS)
-
-    def x(milliseconds: float) -> float:
-        return left + (width - left - 20) * (math.log10(max(milliseconds, 0.1)) + 1) / 4
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-size="12">',
-        f'<rect width="{width}" height="{height}" fill="white"/>',
-        f'<text x="{left}" y="16">p50 (dark) and p99 (light) in ms, one connection</text>',
-    ]
-    for milliseconds in (0.1, 1, 10, 100, 1000):
-        at = x(milliseconds)
-        parts.append(
-            f'<path d="M{at:.0f} 26V{height - 24}" stroke="#ccc"/>'
-            f'<text x="{at:.0f}" y="{height - 8}">{milliseconds:g}</text>'
-        )
-    for place, name in enumerate(METHODS):
-        cell, y = result[name]["1"], 36 + row * place
-        for value, colour in ((cell["p99_ms"], "lightsteelblue"), (cell["p50_ms"], "steelblue")):
-            parts.append(
-                f'<rect x="{left}" y="{y}" width="{x(value) - left:.1f}" height="18" fill="{colour}"/>'
-            )
-        parts.append(f'<text x="8" y="{y + 14}">{name}</text>')
-    return "".join(parts) + "</svg>\n"

@@ -219,6 +219,16 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
     read.add_argument("--rate", type=positive, default=500.0, help="events a second sent meanwhile (500)")
     read.add_argument("--accounts", type=whole(2), default=2_000, help="accounts to simulate (2000)")
     read.add_argument("--viewers", type=whole(1), default=200, help="accounts that read (200)")
+    read.add_argument(
+        "--follows", type=whole(0), default=20, help="accounts that each of them follows besides (20)"
+    )
+    read.add_argument(
+        "--celebrity",
+        type=whole(0),
+        default=0,
+        metavar="N",
+        help="more followers of the most followed account (0)",
+    )
     read.add_argument("--seconds", type=positive, default=3.0, help="seconds of each measurement (3)")
     for kind in (ingest, read):
         kind.add_argument("--plot", type=Path, metavar="FILE", help="write a chart (SVG)")
@@ -228,7 +238,7 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
 def _bench(_loaded: Loaded, arguments: argparse.Namespace) -> int:
     import msgspec
 
-    from indexer.cli import bench_chart, bench_ingest, bench_read
+    from indexer.cli import bench_chart, bench_ingest, bench_read, bench_read_report
 
     if arguments.what == "read":
         result = bench_read.run(
@@ -236,13 +246,15 @@ def _bench(_loaded: Loaded, arguments: argparse.Namespace) -> int:
                 events=arguments.simulate,
                 accounts=arguments.accounts,
                 live_events=arguments.live,
+                follows=arguments.follows,
+                celebrity=arguments.celebrity,
                 rate=arguments.rate,
                 viewers=min(arguments.viewers, arguments.accounts),
                 seconds=arguments.seconds,
                 quiet=arguments.json,
             )
         )
-        chart, text = bench_read.as_svg(result), bench_read.as_text(result)
+        chart, text = bench_read_report.as_svg(result), bench_read_report.as_text(result)
     else:
         for file in filter(None, (arguments.frames, arguments.docs)):
             if not file.is_file():

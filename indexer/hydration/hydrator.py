@@ -569,16 +569,42 @@ class Hydrator:
         await self._read_labels(state, subjects)
         return state
 
+    async def labelled(
+        self, asker: Asker, posts: Iterable[Key], actors: Iterable[int]
+    ) -> tuple[set[Key], set[int]]:
+        """Those of these posts and accounts that may have labels for the asker, and those that are not kept."""
+        book = self.book
+        of_posts: dict[str, Key] = {}
+        of_actors: dict[str, int] = {}
+        unknown_posts: set[Key] = set()
+        unknown_actors: set[int] = set()
+        for actor in actors:
+            row = book.actors.get(actor)
+            if row is None or row is ABSENT:
+                unknown_actors.add(actor)
+            else:
+                of_actors.update(dict.fromkeys(_subjects_of(row), actor))
+        for key in posts:
+            row = book.actors.get(key[1])
+            if row is None or row is ABSENT or key[0] < 0:
+                unknown_posts.add(key)
+            else:
+                of_posts[f"at://{row.did}/{self.keys.path(POST, key[0])}"] = key
+        rows = await self.database.rows(
+            "labels", [*of_posts, *of_actors], list(asker.labelers), self._moderator
+        )
+        found = {row["uri"] for row in rows}
+        return (
+            unknown_posts | {key for uri, key in of_posts.items() if uri in found},
+            unknown_actors | {actor for uri, actor in of_actors.items() if uri in found},
+        )
+
     async def _read_labels(self, state: State, uris: list[str]) -> None:
         if not state.asker.labelers and self._moderator is None:
             return
         subjects = list(uris)
         for actor in state.actors.values():
-            subjects += (
-                actor.did,
-                f"at://{actor.did}/app.bsky.actor.profile/self",
-                f"at://{actor.did}/app.bsky.actor.status/self",
-            )
+            subjects += _subjects_of(actor)
         for kind, key, owner in state.records:
             if owner in state.actors:
                 subjects.append(state.uri(kind, key, owner))
@@ -590,6 +616,15 @@ class Hydrator:
             gone = {row["uri"] for row in rows if row["src"] == self._moderator}
             for record in [key for key in state.records if gone and state.uri(*key) in gone]:
                 del state.records[record]
+
+
+def _subjects_of(actor: Actor) -> tuple[str, ...]:
+    """What labels on an account may be about."""
+    return (
+        actor.did,
+        f"at://{actor.did}/app.bsky.actor.profile/self",
+        f"at://{actor.did}/app.bsky.actor.status/self",
+    )
 
 
 def embedded_uri(record: dict[str, Any]) -> str | None:

@@ -74,6 +74,20 @@ class RowBook:
         self.items: Rows[bytes, FeedItem] = Rows(self, limit // 12)
         self.templates: Rows[Hashable, Any] = Rows(self, limit // 3)
 
+    def lookups(self) -> dict[tuple[str, str], int]:
+        """How often a row that is kept for all viewers was wanted: (kind, "hit" or "miss") -> times."""
+        kinds: dict[str, Rows[Any, Any]] = {
+            "posts": self.posts,
+            "accounts": self.actors,
+            "feed_items": self.items,
+            "templates": self.templates,
+        }
+        return {
+            (kind, outcome): count
+            for kind, rows in kinds.items()
+            for outcome, count in (("hit", rows.hits), ("miss", rows.misses))
+        }
+
     def begin(self) -> None:
         """From now on every change is told; what was kept before is void."""
         self.messages += 1
@@ -143,13 +157,14 @@ class RowBook:
 class Rows(Generic[K, R]):
     """Rows of one kind; past `limit` bytes the older half is forgotten. With a limit of 0 the book bounds them."""
 
-    __slots__ = ("_book", "_limit", "_rows", "_size")
+    __slots__ = ("_book", "_limit", "_rows", "_size", "hits", "misses")
 
     def __init__(self, book: RowBook, limit: int = 0) -> None:
         self._book = book
         self._limit = limit
         self._size = 0
         self._rows: dict[K, list[Any]] = {}
+        self.hits = self.misses = 0
 
     @property
     def size(self) -> int:
@@ -160,14 +175,17 @@ class Rows(Generic[K, R]):
         """The row, None if there is known to be none, ABSENT if it is not kept or holds no longer."""
         found = self._rows.get(key)
         if found is None:
+            self.misses += 1
             return ABSENT
         book = self._book
         if found[0] != book.messages:
             if not book.holds(found[0], found[1]):
                 del self._rows[key]
                 self._size -= found[3]
+                self.misses += 1
                 return ABSENT
             found[0] = book.messages
+        self.hits += 1
         row: R | None = found[2]
         return row
 

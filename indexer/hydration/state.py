@@ -368,9 +368,14 @@ class Asker:
     )
 
     @property
+    def sees_more(self) -> bool:
+        """Whether the asker sees what nobody else sees: what is taken down, or what blocks hide."""
+        return self.include_takedowns or self.skip_viewer_blocks
+
+    @property
     def is_ordinary(self) -> bool:
         """Whether the asker sees what everybody sees but for blocks and mutes: no labels, nothing taken down."""
-        return not (self.labelers or self.redact or self.include_takedowns or self.skip_viewer_blocks)
+        return not (self.labelers or self.redact or self.sees_more)
 
 
 class Holes:

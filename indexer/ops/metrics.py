@@ -53,6 +53,8 @@ FRAME_TO_CACHE = Histogram(
     "From the receipt of a batch's oldest frame to its items' places in the cached timelines",
     buckets=_FINE_LATENCIES,
 )
+CACHE_ITEMS = Counter("indexer_cache_items", "Items that were sent to cached timelines")
+CACHE_TIMELINES = Gauge("indexer_cache_timelines", "Home timelines that are kept up to date in Redis")
 QUEUE_BYTES = Gauge("indexer_queue_bytes", "Bytes that wait before a stage", ["stage"])
 
 # --- repositories ---

@@ -37,18 +37,22 @@ T = TypeVar("T")
 class Template(msgspec.Struct, frozen=True, gc=False):
     """The text between holes, and what belongs into each hole: an account's relation, a post's marks or counts.
 
-    `relations`: accounts to whom the viewer must stand plainly. `text` is None for a thing that nobody is shown.
+    `relations`: accounts to whom the viewer must stand plainly. `posts` and `accounts`: what the text shows, or would
+    show, and so must have no labels for whoever asks for labels. `text` is None for a thing that nobody is shown.
     """
 
     text: tuple[bytes, ...] | None
     holes: tuple[tuple[bytes, Any], ...]
     relations: tuple[int, ...]
     marks: tuple[Key, ...]
+    posts: tuple[Key, ...]
+    accounts: tuple[int, ...]
 
     @property
     def size(self) -> int:
         """About how many bytes it takes."""
-        return sum(map(len, self.text or ())) + 100 * len(self.holes)
+        named = len(self.holes) + len(self.posts) + len(self.accounts)
+        return sum(map(len, self.text or ())) + 100 * named
 
 
 class Made(NamedTuple, Generic[T]):
@@ -138,6 +142,11 @@ class Recording:
             for row in (dict.get(self._actors, actor) for actor in self._actors.asked)
         )
 
+    def shown(self) -> tuple[tuple[Key, ...], tuple[int, ...]]:
+        """The posts and the accounts that the last view asked for and that there are."""
+        posts = tuple(key for key in self._posts.asked if dict.get(self._posts, key) is not None)
+        return posts, tuple(key for key in self._actors.asked if dict.get(self._actors, key) is not None)
+
     def subjects(self, counted: Iterable[Key]) -> set[Hashable]:
         """What the last view rests on, and on the counts of the posts `counted`."""
         found: set[Hashable] = {*self._posts.asked, *self._actors.asked, *self._trusted}
@@ -150,9 +159,12 @@ class Recording:
 class Templates:
     """Makes templates from one state that holds everything they need."""
 
-    def __init__(self, state: State) -> None:
-        asker = _ANYBODY if state.viewer is not None else _NOBODY
-        self._recording = Recording(dataclasses.replace(state, asker=asker, relations={}, marks={}))
+    def __init__(self, state: State, *, signed_in: bool) -> None:
+        """`signed_in`: whether they are for those who are, or for those who are not."""
+        asker = _ANYBODY if signed_in else _NOBODY
+        self._recording = Recording(
+            dataclasses.replace(state, asker=asker, relations={}, marks={}, labels={})
+        )
 
     def feed_item(self, item: FeedItem) -> Made[Template]:
         """app.bsky.feed.defs#feedViewPost."""
@@ -192,6 +204,7 @@ class Templates:
             tuple(kinds),
             tuple(holes.relations) if state.viewer is not None else (),
             tuple(key for kind, key in kinds if kind == _MARKS),  # type: ignore[misc]
+            *recording.shown(),
         )
         return Made(template, subjects, True)
 

@@ -30,11 +30,13 @@ from indexer.api.services import Services, open_services
 from indexer.cache.client import CacheClient
 from indexer.cache.reader import SENDING_SECONDS
 from indexer.cache.writer import CacheWriter
+from indexer.cli.audit import mend
 from indexer.config import Settings
 from indexer.hydration import rows
 from indexer.ops.embedded import EmbeddedServers, Tuning, ephemeral_servers
 from indexer.store import home
 from indexer.store.home import HomeTimeline
+from indexer.store.labels import LabelStore
 from indexer.store.reads.database import asked
 from indexer.store.reads.feeds import FILTERS
 from indexer.sync.identity import IdentityResolver, IdentitySettings
@@ -50,6 +52,7 @@ pytestmark = pytest.mark.anyio
 STEPS = int(os.environ.get("INDEXER_CACHED_ANSWERS", "30"))
 NOW = 1_900_000_000_000
 
+ACCEPT = "atproto-accept-labelers"
 GET_POSTS = "app.bsky.feed.getPosts"
 GET_PROFILES = "app.bsky.actor.getProfiles"
 
@@ -90,12 +93,16 @@ class Both:
         self.services.append(services)
         self.clients.append(Client(Application(services, authenticator), self._keys, self._lexicons))
 
-    async def compare(self, nsid: str, params: dict[str, Any], viewer: Account | None) -> str | None:
+    async def compare(
+        self, nsid: str, params: dict[str, Any], viewer: Account | None, headers: dict[str, str] | None = None
+    ) -> str | None:
         """Ask both; the answer's cursor, if it has one."""
         forgetful = self.services[1].hydrator.book
         if forgetful.is_told:
             forgetful.begin()
-        *others, read = [await client.ask(nsid, params, viewer=viewer) for client in self.clients]
+        *others, read = [
+            await client.ask(nsid, params, viewer=viewer, headers=headers) for client in self.clients
+        ]
         for number, kept in enumerate(others):
             assert (kept.status, kept.headers) == (read.status, read.headers), (nsid, params, viewer)
             if kept.body != read.body:
@@ -133,8 +140,13 @@ def difference(kept: Any, read: Any, path: str = "") -> str | None:
 
 @pytest.fixture
 async def both(
-    postgres_url: str, servers: EmbeddedServers, lexicons: Lexicons, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    postgres_url: str,
+    servers: EmbeddedServers,
+    lexicons: Lexicons,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Both]:
+    """With a parameter there is an operator, who may take records down, and that is their password."""
     # the test waits for messages itself, and asks at once
     monkeypatch.setattr(rows, "SETTLING_SECONDS", 0.0)
     async with AsyncExitStack() as stack:
@@ -147,6 +159,7 @@ async def both(
                     redis_url=servers.redis_url,
                     service_did=SERVICE,
                     cache_enabled=enabled,
+                    admin_password=getattr(request, "param", None),
                 ),
                 identities,
             )
@@ -178,7 +191,8 @@ class Play:
         self.events = self.stream.shuffled(0.2)
         self.both, self.writer, self.pipeline = both, writer, pipeline
         self.viewers = [Account(0, account.did, "") for account in self.stream.accounts[:4]]
-        self.kept_answers = 0
+        self.labels = LabelStore(both.services[0].settings.postgres_url or "")
+        self.labelled = 0
 
     async def step(self) -> None:
         """A few commits, perhaps something private, then questions."""
@@ -189,6 +203,8 @@ class Play:
         viewer = self.random.choice([*self.viewers, None])
         if viewer is not None and self.random.random() < 0.2:
             await self.something_private(viewer)
+        if self.random.random() < 0.3:
+            await self.label()
         for _ in range(4):
             await self.question(self.random.choice([viewer, *self.viewers, None]))
 
@@ -233,6 +249,21 @@ class Play:
                 return
             await asyncio.sleep(0.002)
 
+    async def label(self) -> None:
+        """A labeler says something about an account, its profile or a post: which nobody tells the workers."""
+        labeler, did = self.stream.accounts[0].did, self.random.choice(self.stream.accounts).did
+        subject = self.random.choice(
+            [did, f"at://{did}/app.bsky.actor.profile/self", *[self.random.choice(self.stream.posts)[0]] * 3]
+        )
+        value = self.random.choice(["rude", "!takedown", "needs-review"])
+        self.labelled += 1
+        if self.both.services[0].settings.moderator is not None and self.random.random() < 0.5:
+            down = self.random.choice(self.stream.posts)[0]
+            await self.both.services[0].database.rows("takedown_record", down, "test", 1_700_000_000_000)
+            return
+        row = (labeler, subject, "", value, self.random.random() < 0.2, "2024-01-01T00:00:00.000Z", None)
+        await self.labels.save(labeler, self.labelled, [row])
+
     def _list(self) -> str | None:
         return self.random.choice(self.stream.lists) if self.stream.lists else None
 
@@ -253,9 +284,11 @@ class Play:
             questions += [("app.bsky.feed.getTimeline", {"limit": limit})] * 4
             questions += [("app.bsky.notification.listNotifications", {"limit": limit})]
         nsid, params = self.random.choice(questions)
-        cursor = await self.both.compare(nsid, params, viewer)
+        labeler = self.stream.accounts[0].did
+        headers = self.random.choice([None, {ACCEPT: labeler}, {ACCEPT: f"{labeler};redact"}])
+        cursor = await self.both.compare(nsid, params, viewer, headers)
         for _ in range(3 if cursor is not None else 0):
-            cursor = await self.both.compare(nsid, {**params, "cursor": cursor}, viewer)
+            cursor = await self.both.compare(nsid, {**params, "cursor": cursor}, viewer, headers)
             if cursor is None:
                 break
 
@@ -272,7 +305,7 @@ class Play:
         raise AssertionError(f"the timelines did not become cached within 20 s: {self.writer.status}")
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("seed", "both"), [(1, None), (2, "secret")], indirect=["both"])
 async def test_random_commits_and_private_doings(
     postgres_url: str, servers: EmbeddedServers, both: Both, seed: int
 ) -> None:
@@ -347,6 +380,41 @@ async def test_a_worker_finds_the_counts_that_another_has_read(
         assert counter["post_counts"] == counter["actor_counts"] == 0
         assert second.lookups["hit"] > 0
         assert second.lookups["miss"] == 0
+
+
+async def test_a_repair_shows_at_once(postgres_url: str, servers: EmbeddedServers, both: Both) -> None:
+    """Counts that were wrong in Postgres, and so in Redis and in workers' rows, are right after `indexer repair`."""
+    async with writing(postgres_url, servers.redis_url) as writer, Pipeline(postgres_url) as pipeline:
+        play = Play(5, both, writer, pipeline)
+        await play.commit([event.frame for event in play.events])
+        await pipeline.connection.execute("UPDATE post_count SET likes = likes + 2")
+        uris = {"uris": [post[0] for post in play.stream.posts[:25]]}
+
+        async def likes(client: Client) -> list[int]:
+            return [
+                post["likeCount"] for post in orjson.loads((await client.ask(GET_POSTS, uris)).body)["posts"]
+            ]
+
+        wrong = await likes(both.clients[2])
+        for _ in range(400):  # until a worker has the wrong counts from Redis
+            both.services[1].hydrator.book.begin()
+            assert await likes(both.clients[0]) == await likes(both.clients[1]) == wrong
+            counts = both.services[1].counts
+            assert counts is not None
+            if counts.lookups["hit"] > 0:
+                break
+            await asyncio.sleep(0.02)
+        settings = Settings(postgres_url=postgres_url, redis_url=servers.redis_url)
+        books = [services.hydrator.book for services in both.services[:2]]
+        before = [book.messages for book in books]
+        await asyncio.to_thread(mend, settings, as_json=True)
+        for _ in range(200):
+            if all(book.messages > count for book, count in zip(books, before, strict=True)):
+                break
+            await asyncio.sleep(0.01)
+        right = await likes(both.clients[2])
+        assert right != wrong
+        assert await likes(both.clients[0]) == await likes(both.clients[1]) == right
 
 
 async def breaking(server: redis.asyncio.Redis, servers: EmbeddedServers, how: int) -> None:

@@ -218,9 +218,10 @@ def test_nothing_that_is_asked_breaks_the_running_api(running: Running) -> None:
     assert not problems, "\n\n".join(f"{nsid}: {problem}" for nsid, problem in problems.items())
     assert answers[200] > 150
     counted: dict[str, int] = {}
+    metrics = running.session.get(running.metrics_url).text
+    assert re.search(r'indexer_api_lookups_total\{of="timelines",outcome="miss"\} [1-9]', metrics)
     for method, status, count in re.findall(
-        r'indexer_api_requests_total{method="([^"]+)",status="(\d+)"} (\d+)',
-        running.session.get(running.metrics_url).text,
+        r'indexer_api_requests_total{method="([^"]+)",status="(\d+)"} (\d+)', metrics
     ):
         if method != "other":
             counted[status] = counted.get(status, 0) + int(count)

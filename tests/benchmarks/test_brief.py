@@ -22,7 +22,7 @@ PROMISED = {
         "json_vs_libipld",
     },
     "ingest": {"stages_vs_decode"},
-    "read": {"timelines_vs_threads", "fanout_p99_ms", "ingest_cost_percent", "bytes_per_timeline"},
+    "read": {"timelines_vs_threads", "fanout_p99_ms", "bytes_per_timeline"},
     "search": {"us_per_row", "bytes_per_post", "slowest_p50_ms"},
     "websocket": {"ws_vs_trio_websocket", "wss_vs_trio_websocket"},
 }

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import shutil
+import subprocess
+import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 import redis.asyncio
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.exceptions import RedisError
 
 from indexer.cache import keys, writer
 from indexer.cache.client import CacheClient
 from indexer.cache.reader import CachedPage, CacheReader
-from indexer.cache.timelines import FanOut
+from indexer.cache.timelines import MAX_UNREAD_ITEMS, MOST_ADDRESSES, FanOut
 from indexer.cache.writer import CacheWriter
+from indexer.ops.embedded.binaries import choose_account, valkey_program
 from indexer.store.deltas import Deltas
 
 from .model import Database
@@ -263,6 +269,52 @@ async def test_a_crashed_writers_cache_is_not_believed(redis_url: str) -> None:
         await until(lambda: cache.writer.status.epoch not in (None, epoch))
 
 
+async def test_a_server_that_comes_back_without_the_last_second_is_not_believed(tmp_path: Path) -> None:
+    """With its append-only file, a killed server has the epoch again, but perhaps not what came to it last."""
+    database = Database()
+    database.follow(VIEWER, 2)
+    database.post(2, 1_000)
+    account = choose_account(tmp_path)
+    copies = tmp_path / "programs"
+    copies.mkdir()
+    command = [str(valkey_program(account, copies)), "--port", "0", "--unixsocket", str(tmp_path / "socket")]
+    command += ["--dir", str(tmp_path), "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+    files, before = tmp_path / "appendonlydir", tmp_path / "before"
+
+    def start() -> subprocess.Popen[bytes]:
+        """Start the server and wait until it answers; the writer, on the same loop, does not see it gone."""
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        with redis.Redis.from_url(f"unix://{tmp_path / 'socket'}") as client:
+            for _ in range(500):
+                try:
+                    client.ping()
+                except RedisError:
+                    time.sleep(0.01)
+                else:
+                    return process
+        raise AssertionError("the server did not answer within 5 s")
+
+    server = start()
+    try:
+        async with running_cache(f"unix://{tmp_path / 'socket'}", database) as cache:
+            await cache.eventually_cached()
+            epoch = cache.writer.status.epoch
+            shutil.copytree(files, before)
+            await cache.apply(database.post(2, 5_000))
+            server.kill()
+            server.wait()
+            shutil.rmtree(files)
+            before.rename(files)
+            server = start()
+            await until(lambda: cache.writer.status.epoch not in (None, epoch))
+            page = await cache.eventually_cached()
+            check(page, database)
+            assert len(page.members) == 2
+    finally:
+        server.kill()
+        server.wait()
+
+
 async def test_without_redis_everything_goes_on(redis_url: str) -> None:
     database = Database()
     async with running_cache("redis://127.0.0.1:1/0", database) as cache:
@@ -293,18 +345,39 @@ async def test_an_item_for_many_timelines_is_sent_in_slices_and_not_to_who_unfol
 ) -> None:
     fan_out = FanOut()
     for viewer in range(1, 5_001):
-        fan_out.watch(viewer, [9_999], 0.0)
+        fan_out.watch(viewer, b"%d" % viewer, [9_999], 0.0)
     fan_out.add(9_999, b"first", 1)
-    fan_out.watch(4_000, [9_999], 0.0)  # began anew: its fill has the item
+    begun = fan_out.take(300)
+    fan_out.watch(4_000, b"4000", [9_999], 0.0)  # began anew: its fill has the item
     fan_out.forget(4_500)
     fan_out.add(9_999, b"second", 2)
-    sent: dict[int, set[bytes]] = {}
-    while fan_out.is_waiting:
-        part = fan_out.take(300)
-        assert 0 < len(part) <= 300
-        for viewer, change in part.items():
-            sent.setdefault(viewer, set()).update(change.added)
-    assert sent.pop(4_000) == {b"second"}
+    fan_out.remove(9_999, b"first")
+    sent: dict[int, list[tuple[bytes, int | None]]] = {}
+    while begun or fan_out.is_waiting:
+        part = begun or fan_out.take(300)
+        begun = []
+        assert sum(len(spread.addresses) for spread in part) < 300 + MOST_ADDRESSES
+        for addresses, member, sort_at in part:
+            assert 0 < len(addresses) <= MOST_ADDRESSES
+            for address in addresses:
+                sent.setdefault(int(address), []).append((member, sort_at))
+    assert sent.pop(4_000) == [(b"second", 2), (b"first", None)]
     assert sent == {
-        viewer: {b"first", b"second"} for viewer in range(1, 5_001) if viewer not in (4_000, 4_500)
+        viewer: [(b"first", 1), (b"second", 2), (b"first", None)]
+        for viewer in range(1, 5_001)
+        if viewer not in (4_000, 4_500)
     }
+
+
+def test_a_timeline_that_is_sent_much_and_not_read_is_given_up() -> None:
+    fan_out = FanOut()
+    for viewer in (1, 2):
+        fan_out.watch(viewer, b"%d" % viewer, [9], 0.0)
+    for number in range(MAX_UNREAD_ITEMS + 1):
+        if number == 1:
+            fan_out.read(2, 1.0)
+        fan_out.add(9, b"%d" % number, number)
+    assert {viewer for _ in range(4) for viewer in fan_out.unread(0.0)} == {1}
+    assert fan_out.forget(1)
+    fan_out.add(9, b"more", 9_999)
+    assert {viewer for _ in range(4) for viewer in fan_out.unread(0.0)} == {2}

@@ -15,7 +15,7 @@ if epoch ~= ARGV[1] then
 end
 redis.call('SET', KEYS[3], 1, 'EX', ARGV[6])
 local generation = redis.call('GET', KEYS[2])
-if not generation then
+if not generation or generation == '' then
   return {epoch, ''}
 end
 local answer = {epoch, generation}

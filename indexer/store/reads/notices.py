@@ -59,36 +59,12 @@ class Notices:
         assert row is not None
         return int(row["count"])
 
-    async def page(
-        self, recipient: int, before: int, limit: int, *, priority: bool
-    ) -> tuple[list[Notice], int | None]:
-        """The newest notifications before a time (ms), and the time before which the next page goes on.
-
-        Clients carry a time alone, so those of one time stay together: a page ends before them where they do not fit.
-        """
-        found = await self._before(recipient, before, limit + 1, priority)
-        if len(found) <= limit:
-            return found, None
-        last = found[limit - 1].sort_at
-        if found[limit].sort_at != last:
-            return found[:limit], last
-        earlier = [notice for notice in found[:limit] if notice.sort_at != last]
-        if earlier:
-            return earlier, earlier[-1].sort_at
-        return [notice for notice in found if notice.sort_at == last], last
-
-    async def _before(self, recipient: int, before: int, count: int, priority: bool) -> list[Notice]:
+    async def from_edges(self, recipient: int, before: int, count: int, *, priority: bool) -> list[Notice]:
+        """The newest `count` notices of likes, reposts and follows before a time (ms), with all of the last time."""
         parts = await asyncio.gather(
-            *(self._edge_notices(recipient, before, count, priority, source) for source in _SOURCES),
-            self._others(recipient, before, count, priority),
+            *(self._edge_notices(recipient, before, count, priority, source) for source in _SOURCES)
         )
-        merged = sorted(
-            (notice for part in parts for notice in part), key=lambda notice: (-notice.sort_at, notice.record)
-        )
-        if len(merged) <= count:
-            return merged
-        last = merged[count - 1].sort_at
-        return [notice for notice in merged if notice.sort_at >= last]
+        return _newest(count, *parts)
 
     async def _edge_notices(
         self, recipient: int, before: int, count: int, priority: bool, source: tuple[int, int, str]
@@ -135,7 +111,8 @@ class Notices:
                 found[others[record]] = record
         return found
 
-    async def _others(self, recipient: int, before: int, count: int, priority: bool) -> list[Notice]:
+    async def others(self, recipient: int, before: int, count: int, *, priority: bool) -> list[Notice]:
+        """The same of all other notifications."""
         rows = await self._database.rows("notices_others", recipient, before, count, priority)
         await self._keys.learn_rare(
             key for row in rows for key in (row["record_key"], row["subject_key"]) if key is not None
@@ -149,3 +126,31 @@ class Notices:
             subject = (row["subject_kind"], row["subject_key"], row["subject_actor"])
         record = (row["record_kind"], row["record_key"], row["author"])
         return Notice(row["sort_at"], row["author"], row["reason"], record, subject)
+
+
+def notice_page(limit: int, *parts: list[Notice]) -> tuple[list[Notice], int | None]:
+    """A page of what `from_edges` and `others` gave for `limit + 1`, and the time before which the next page goes on.
+
+    Clients carry a time alone, so those of one time stay together: a page ends before them where they do not fit.
+    """
+    found = _newest(limit + 1, *parts)
+    if len(found) <= limit:
+        return found, None
+    last = found[limit - 1].sort_at
+    if found[limit].sort_at != last:
+        return found[:limit], last
+    earlier = [notice for notice in found[:limit] if notice.sort_at != last]
+    if earlier:
+        return earlier, earlier[-1].sort_at
+    return [notice for notice in found if notice.sort_at == last], last
+
+
+def _newest(count: int, *parts: list[Notice]) -> list[Notice]:
+    """The newest of all parts, with every one of the last one's time."""
+    merged = sorted(
+        (notice for part in parts for notice in part), key=lambda notice: (-notice.sort_at, notice.record)
+    )
+    if len(merged) <= count:
+        return merged
+    last = merged[count - 1].sort_at
+    return [notice for notice in merged if notice.sort_at >= last]

@@ -34,10 +34,10 @@ async def answer(call: Call[Params]) -> Json:
     if params.seen_at is not None:
         raise InvalidRequest("The seenAt parameter is unsupported")
     before = parse_time_cursor(params.cursor)
-    seen = await call.services.notices.seen(call.viewer)
+    seen = await call.services.kept_notices.seen(call.asker, call.viewer)
     priority = seen.priority if params.priority is None else params.priority
-    found, following = await call.services.notices.page(
-        call.viewer, LATEST if before is None else before, params.limit, priority=priority
+    found, following = await call.services.kept_notices.page(
+        call.asker, call.viewer, LATEST if before is None else before, params.limit, priority=priority
     )
     if params.reasons is not None:
         found = [notice for notice in found if reasons.REASONS[notice.reason] in params.reasons]
