@@ -1,19 +1,22 @@
-"""An account's likes in the order of their times, found by keys that mostly are of the same day, compared with sorting all of them."""
+"""An account's likes in the order of their times, found by keys that mostly are of the same day, compared with sorting
+all of them.
+"""
 
 from __future__ import annotations
 
 import random
-from importlib.resources import files
 
 import asyncpg
 import pytest
+
+from indexer.store.reads.database import statements
 
 pytestmark = pytest.mark.anyio
 
 DAY = 86_400_000
 NOW = 1_767_225_600_000
 ACTOR = 1
-LIKES_BY = (files("indexer.store.reads") / "likes_by.sql").read_text()
+LIKES_BY = statements()["likes_by"]
 
 
 def some_like(chance: random.Random, number: int) -> tuple[int, int, int]:
