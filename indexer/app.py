@@ -1,10 +1,10 @@
 """Where the stages meet: from frames to committed rows and a current cache.
 
-follow / replay --FrameBatch--> decode --Batch--> prepare --Batch--> write --> cache
+follow / replay --FrameBatch--> decode --Batch--> prepare --ReadyBatch--> write --> cache
 
 Each stage is a Trio task; the channels between them hold one batch, so that the next batch is decoded while
-the database works, and a slow database is felt at the socket: at most four batches exist at a time. One
-helper thread runs the asyncio loop that owns asyncpg and redis; a batch crosses to it twice.
+the database works, and a slow database is felt at the socket: the frames of two batches exist at a time, and the
+rows of two more. One helper thread runs the asyncio loop that owns asyncpg and redis; a batch crosses to it twice.
 
 A batch never holds frames of two upstreams: a cursor moves in the transaction of its own upstream's rows.
 """
@@ -322,9 +322,7 @@ class Pipeline:
                 self._committed(item.generation)
                 if item.upstream:
                     if item.last_seq:
-                        self._durable[item.upstream] = max(
-                            item.last_seq, self._durable.get(item.upstream, 0)
-                        )
+                        self._durable[item.upstream] = max(item.last_seq, self._durable.get(item.upstream, 0))
                     self._count(item)
                 if self.recovery is not None:
                     await self.recovery.written(item)

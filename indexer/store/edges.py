@@ -34,7 +34,7 @@ class Edge:
 def _about_record(
     kind: int, name: str, *, likes: int, reposts: int, via_reason: int, told: str, key: tuple[str, str]
 ) -> Edge:
-    """`key`: the columns of the primary key, in order; the last one is asked for as a range (subject_edge_insert.sql)."""
+    """`key`: the primary key's columns, in order; the last is asked for as a range (subject_edge_insert.sql)."""
     path = "t.{0} = {2}.{0} AND t.{1} BETWEEN {2}.{1} AND {2}.{1}"
     counted: dict[str, str | int] = {
         "edge": name,

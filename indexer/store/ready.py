@@ -1,4 +1,4 @@
-"""A batch read out of its frames ahead of its transaction, so that neither the frames nor the time wait for the database.
+"""A batch read out of its frames ahead of its transaction, so that neither the frames nor this work wait for it.
 
 Owns the bodies and lists of one StoredBatch, nothing else: a quarter of the room that its frames take, at most.
 """
@@ -24,7 +24,9 @@ class ReadyBatch:
         self.repo_states = list(batch.repo_states)
         self.drops = list(batch.drops)
         self.last_time = batch.last_time
-        self._edges = {kind: [batch.copy_edges(kind, wave) for wave in waves] for kind in range(LIKE, BLOCK + 1)}
+        self._edges = {
+            kind: [batch.copy_edges(kind, wave) for wave in waves] for kind in range(LIKE, BLOCK + 1)
+        }
         self._deletes = [batch.copy_deletes(wave) for wave in waves]
         self._posts = [batch.copy_posts(wave) for wave in waves]
         self._repos = batch.copy_repos()

@@ -20,13 +20,15 @@ LIKES_BY = statements()["likes_by"]
 
 
 def some_like(chance: random.Random, number: int) -> tuple[int, int, int]:
-    """(rkey, created_at, indexed_at) of a like: mostly of one time, sometimes of several or of none that means anything."""
+    """(rkey, created_at, indexed_at) of a like: mostly of one time, sometimes of several or of none."""
     time = NOW - chance.randrange(10) * DAY // 2 - chance.randrange(4)
     rkey = (time * 1000) << 10 | number
     created_at, indexed_at = time - 40, time
     match chance.randrange(12):
         case 0:
-            created_at -= chance.choice([1, DAY // 2, DAY - 40, DAY - 41, DAY, DAY + 1, 3 * DAY, 20_000 * DAY])
+            created_at -= chance.choice(
+                [1, DAY // 2, DAY - 40, DAY - 41, DAY, DAY + 1, 3 * DAY, 20_000 * DAY]
+            )
         case 1:
             created_at = chance.choice([0, -1, -5 * DAY, -62_135_596_800_000])
         case 2:
@@ -34,7 +36,10 @@ def some_like(chance: random.Random, number: int) -> tuple[int, int, int]:
         case 3:
             rkey = chance.choice([number + 1, 2**63 - 1 - number])
         case 4:
-            created_at, indexed_at = created_at + 400 * DAY, chance.choice([indexed_at, indexed_at + 300 * DAY])
+            created_at, indexed_at = (
+                created_at + 400 * DAY,
+                chance.choice([indexed_at, indexed_at + 300 * DAY]),
+            )
         case 5:
             created_at = indexed_at = chance.choice([2**53 // 1000, 9_000_000_000_001, 253_402_300_799_000])
     return rkey, created_at, indexed_at
@@ -59,5 +64,7 @@ async def test_likes_come_in_the_order_of_their_times(postgres_url: str, seed: i
         expected = sorted((time for time in times.values() if time <= latest), reverse=True)
         last = expected[count - 1] if count <= len(expected) else -(2**62)
         assert [row["sort_at"] for row in rows] == [time for time in expected if time >= last]
-        assert {row["edge_rkey"] for row in rows} == {k for k, time in times.items() if last <= time <= latest}
+        assert {row["edge_rkey"] for row in rows} == {
+            k for k, time in times.items() if last <= time <= latest
+        }
     await connection.close()
