@@ -1,10 +1,10 @@
 """Where the stages meet: from frames to committed rows and a current cache.
 
-follow / replay --FrameBatch--> decode --Batch--> prepare --Batch--> write --> cache
+follow / replay --FrameBatch--> decode --Batch--> prepare --ReadyBatch--> write --> cache
 
 Each stage is a Trio task; the channels between them hold one batch, so that the next batch is decoded while
-the database works, and a slow database is felt at the socket: at most four batches exist at a time. One
-helper thread runs the asyncio loop that owns asyncpg and redis; a batch crosses to it twice.
+the database works, and a slow database is felt at the socket: the frames of two batches exist at a time, and the
+rows of two more. One helper thread runs the asyncio loop that owns asyncpg and redis; a batch crosses to it twice.
 
 A batch never holds frames of two upstreams: a cursor moves in the transaction of its own upstream's rows.
 """
@@ -40,7 +40,7 @@ from indexer.ops import metrics
 from indexer.ops.asyncio_thread import AsyncioThread, asyncio_thread
 from indexer.ops.cpu_time import counting_cpu, thread_of
 from indexer.ops.health import Health, reachable, serving
-from indexer.recovery import Decoded, Recovery
+from indexer.recovery import Decoded, Prepared, Recovery
 from indexer.store.ingest import IngestStore
 from indexer.store.labels import LabelStore
 from indexer.store.search_index import SearchIndex
@@ -165,7 +165,7 @@ class Pipeline:
     async def run(self, sources: Iterable[Source]) -> None:
         """Take frames until every source's channel ends and all of them are durable."""
         to_prepare, prepare_from = trio.open_memory_channel[Decoded](0)
-        to_write, write_from = trio.open_memory_channel[Decoded](0)
+        to_write, write_from = trio.open_memory_channel[Prepared](0)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._prepare_stage, prepare_from, to_write)
             nursery.start_soon(self._write_stage, write_from)
@@ -207,45 +207,48 @@ class Pipeline:
                     began = time.perf_counter()
                     batch = await in_thread("decode", partial(decode, frames))
                     metrics.BATCH_SECONDS.labels("decode").observe(time.perf_counter() - began)
-                    taken, frames = frames[: batch.taken], frames[batch.taken :]
-                    item = Decoded(batch, first.upstream, first.received_at, sum(map(len, taken)))
-                    hopeless = batch.error is not None and broken_frames.never_decodes(frames[0])
-                    if hopeless:
+                    error, size = batch.error, sum(map(len, frames[: batch.taken]))
+                    frames = frames[batch.taken :]
+                    item = Decoded(batch, first.upstream, first.received_at, size)
+                    if error is not None and broken_frames.never_decodes(frames[0]):
                         log.error(
                             "frame passed over: it never decodes",
                             upstream=first.upstream,
-                            error=str(batch.error),
+                            error=str(error),
                         )
                         item.passed_over = [
-                            Drop("broken_frame", None, 0, str(batch.error), int(first.received_at * 1000))
+                            Drop("broken_frame", None, 0, str(error), int(first.received_at * 1000))
                         ]
+                        error = None
                         del frames[0]
                     await send.send(item)
-                    if batch.error is not None and not hopeless:
+                    del batch, item  # their frames are the next stage's alone
+                    if error is not None:
+                        broken_connection = first.connection
+                        log.warning("broken frame", upstream=first.upstream, error=str(error))
+                        source.on_broken(error, first.connection)
                         break
-                if batch.error is not None and not hopeless:
-                    broken_connection = first.connection
-                    log.warning("broken frame", upstream=first.upstream, error=str(batch.error))
-                    source.on_broken(batch.error, first.connection)
 
     # --- prepare: ids, keys, signatures, the chain of commits, rows ------------------------------------------------
 
     async def _prepare_stage(
-        self, receive: trio.MemoryReceiveChannel[Decoded], send: trio.MemorySendChannel[Decoded]
+        self, receive: trio.MemoryReceiveChannel[Decoded], send: trio.MemorySendChannel[Prepared]
     ) -> None:
         async with receive, send:
             async for item in receive:
                 # What was held for a repository comes before whatever follows of it.
-                returned = await self.recovery.returned() if self.recovery is not None else []
-                for prepared in (*returned, item):
+                waiting = [*(await self.recovery.returned() if self.recovery is not None else ()), item]
+                del item  # frames are let go as soon as their rows are ready
+                while waiting:
                     began = time.perf_counter()
                     self._begun += 1
-                    self._under_way += not prepared.upstream
-                    await self._prepare(prepared)
+                    self._under_way += not waiting[0].upstream
+                    prepared = await self._prepare(waiting.pop(0))
                     metrics.BATCH_SECONDS.labels("prepare").observe(time.perf_counter() - began)
                     await send.send(prepared)
+                    del prepared
 
-    async def _prepare(self, item: Decoded) -> None:
+    async def _prepare(self, item: Decoded) -> Prepared:
         accounts, batch = self._accounts, item.batch
         unknown = batch.unknown(accounts)
         self._generations.add(batch.generation)
@@ -264,6 +267,7 @@ class Pipeline:
         await in_thread("prepare", partial(batch.finish, accounts))
         if not item.proven and self.recovery is not None:
             await self.recovery.check(item)
+        return await in_thread("prepare", partial(Prepared.of, item))
 
     async def _verify(self, batch: door.Batch) -> None:
         await self._fetch_keys(batch.keys_needed(self._accounts), anew=False)
@@ -304,7 +308,7 @@ class Pipeline:
 
     # --- write ---------------------------------------------------------------------------------------------------
 
-    async def _write_stage(self, receive: trio.MemoryReceiveChannel[Decoded]) -> None:
+    async def _write_stage(self, receive: trio.MemoryReceiveChannel[Prepared]) -> None:
         async with receive:
             async for item in receive:
                 batch = item.batch
@@ -315,12 +319,10 @@ class Pipeline:
                 await self._retried(self._write, item)
                 metrics.BATCH_SECONDS.labels("write").observe(time.perf_counter() - began)
                 metrics.FRAME_TO_COMMIT.observe(time.time() - item.received_at)
-                self._committed(batch.generation)
+                self._committed(item.generation)
                 if item.upstream:
-                    if batch.last_seq:
-                        self._durable[item.upstream] = max(
-                            batch.last_seq, self._durable.get(item.upstream, 0)
-                        )
+                    if item.last_seq:
+                        self._durable[item.upstream] = max(item.last_seq, self._durable.get(item.upstream, 0))
                     self._count(item)
                 if self.recovery is not None:
                     await self.recovery.written(item)
@@ -335,30 +337,30 @@ class Pipeline:
         self._generations.remove(generation)
         self._accounts.committed(min(self._generations, default=generation + 1) - 1)
 
-    async def _write(self, item: Decoded) -> None:
+    async def _write(self, item: Prepared) -> None:
         """On the asyncio side: commit, then tell the cache, in this order and for one batch at a time."""
-        seq = item.batch.last_seq if self._keep_cursor and item.upstream and item.batch.last_seq else None
+        seq = item.last_seq if self._keep_cursor and item.upstream and item.last_seq else None
         detailed = self._cache is not None and self._cache.wants_details(hurried=self.is_catching_up)
-        deltas = await self._store.apply(item.stored or item.batch, item.upstream, seq, detailed=detailed)
+        deltas = await self._store.apply(item.batch, item.upstream, seq, detailed=detailed)
         if self._cache is not None:
             began = time.perf_counter()
             await self._cache.apply(deltas, item.received_at)
             metrics.BATCH_SECONDS.labels("cache").observe(time.perf_counter() - began)
 
-    def _count(self, item: Decoded) -> None:
+    def _count(self, item: Prepared) -> None:
         totals, batch = self.totals, item.batch
         totals.counts.update(batch.counts)
-        for drop in (*batch.drops, *item.passed_over):
+        for drop in item.drops:
             totals.dropped[drop.reason] += 1
             metrics.DROPPED.labels(drop.reason).inc()
-        totals.last_seq = max(totals.last_seq, batch.last_seq)
+        totals.last_seq = max(totals.last_seq, item.last_seq)
         totals.last_time = max(totals.last_time, batch.last_time)
         metrics.FRAMES.labels(item.upstream).inc(batch.counts["frames"])
         metrics.FRAME_BYTES.labels(item.upstream).inc(item.size)
         metrics.BATCH_EVENTS.observe(batch.counts["frames"])
         for kind, count in batch.counts.items():
             metrics.EVENTS.labels(kind).inc(count)
-        metrics.SEQUENCE.labels(item.upstream).set(batch.last_seq)
+        metrics.SEQUENCE.labels(item.upstream).set(item.last_seq)
         metrics.LAG.labels(item.upstream).set(max(0.0, time.time() - batch.last_time / 1000))
 
     async def _retried(self, function: Callable[[Argument], Awaitable[Result]], argument: Argument) -> Result:
@@ -409,6 +411,7 @@ async def gather(
                 frames += following.frames
                 size += sum(map(len, following.frames))
         yield frames, first
+        del frames  # not kept while the next ones are waited for
 
 
 async def run_ingest(settings: Settings, check: Callable[[], None] = lambda: None) -> None:

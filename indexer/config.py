@@ -168,7 +168,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "0/1"
     batch_events: Annotated[
         Positive, Option("ingest", "a batch is written when it holds so many", "events")
-    ] = 15_000
+    ] = 24_000
     batch_bytes: Annotated[
         Positive, Option("ingest", "a batch is written when it holds so much", "bytes")
     ] = 64 * 2**20

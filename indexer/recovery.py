@@ -30,6 +30,7 @@ from indexer.ops.asyncio_thread import AsyncioThread
 from indexer.records.collections import CODES
 from indexer.store.batch import StoredBatch
 from indexer.store.ingest import IngestStore
+from indexer.store.ready import ReadyBatch
 from indexer.sync.account_check import AccountChecker
 from indexer.sync.export import Exporter
 from indexer.sync.identity import IdentityResolver
@@ -47,7 +48,7 @@ WAKE_INTERVAL = 0.05
 
 @dataclass(slots=True)
 class Decoded:
-    """A batch on its way through the stages.
+    """A batch on its way to its rows.
 
     `proven`: made of a fetched repository, so that it is neither verified nor gated. `stored`: what the
     writer takes. `broken`: (DID, actor) of repositories in which it leaves a hole. `passed_over`: frames behind it that
@@ -63,6 +64,43 @@ class Decoded:
     broken: Sequence[tuple[str, int]] = ()
     passed_over: Sequence[Drop] = ()
     after: Callable[[], Awaitable[None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch whose rows are ready, without its frames. `drops`: all that was refused or passed over; `desynchronized`:
+    (DID, actor) of repositories with an event that does not connect; the rest as in Decoded.
+    """
+
+    batch: ReadyBatch
+    generation: int
+    last_seq: int
+    drops: Sequence[Drop]
+    desynchronized: Sequence[tuple[str, int]]
+    upstream: str
+    received_at: float
+    size: int
+    proven: bool
+    broken: Sequence[tuple[str, int]]
+    after: Callable[[], Awaitable[None]] | None
+
+    @classmethod
+    def of(cls, item: Decoded) -> Prepared:
+        """Read all that will be stored out of the frames of `item`."""
+        batch = item.batch
+        return cls(
+            ReadyBatch(item.stored or batch),
+            batch.generation,
+            batch.last_seq,
+            [*batch.drops, *item.passed_over],
+            batch.desynchronized,
+            item.upstream,
+            item.received_at,
+            item.size,
+            item.proven,
+            item.broken,
+            item.after,
+        )
 
 
 class CheckedBatch:
@@ -171,10 +209,10 @@ class Recovery:
         item.broken = [(did, actor) for actor, did in holes.items()]
         item.stored = cast(StoredBatch, CheckedBatch(batch, events, item.broken, item.passed_over))
 
-    async def written(self, item: Decoded) -> None:
+    async def written(self, item: Prepared) -> None:
         """After the batch is durable."""
         if not item.proven:
-            for did, actor in (*item.batch.desynchronized, *item.broken):
+            for did, actor in (*item.desynchronized, *item.broken):
                 self.resync.request(did, actor)
         if item.after is not None:
             await item.after()

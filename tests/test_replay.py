@@ -29,14 +29,14 @@ def replay(postgres_url: str, *arguments: str | Path) -> subprocess.CompletedPro
 
 
 def tables(postgres_url: str) -> dict[str, list[Any]]:
-    """Return every row of every table but the migrations'."""
+    """Return every row of every table but the migrations' and who wrote last."""
 
     async def read() -> dict[str, list[Any]]:
         connection = await asyncpg.connect(postgres_url)
         names = [
             row[0]
             for row in await connection.fetch(
-                "SELECT relname::text FROM pg_stat_user_tables WHERE relname <> 'migration'"
+                "SELECT relname::text FROM pg_stat_user_tables WHERE relname NOT IN ('migration', 'last_batch')"
             )
         ]
         found = {name: await connection.fetch(f'SELECT t::text FROM "{name}" t ORDER BY 1') for name in names}

@@ -9,6 +9,7 @@ Owns: the order of the staging tables' columns (docs/ARCHITECTURE.md). Bodies ha
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcpy
 
 from indexer._fastpath.collections cimport BLOCK, FOLLOW, LIKE, REPOST
@@ -33,6 +34,15 @@ COPY_TRAILER = b"\xff\xff"
 
 cdef enum:
     ROW_MOST = 256  # every row without its bytes of free length
+
+
+# A row's place among those about the same subject.
+cdef struct Place:
+    int64_t subject_key
+    int64_t subject_actor
+    int64_t actor
+    uint32_t n
+    uint32_t row
 
 
 cdef inline uint8_t *null(uint8_t *p) noexcept nogil:
@@ -74,9 +84,39 @@ cdef inline uint8_t *reference(uint8_t *p, const WaveRows *wave, const Reference
     return int8(int8(p, key_of(wave, to.key)), actor_of(wave, to.did - 1))
 
 
-cdef uint8_t *put_edge(uint8_t *p, const WaveRows *wave, const Row *row) noexcept nogil:
+cdef inline int compared(int64_t a, int64_t b) noexcept nogil:
+    return (a > b) - (a < b)
+
+
+cdef inline int compare_pairs(const Place *a, const Place *b) noexcept nogil:
+    cdef int order = compared(a.subject_key, b.subject_key)
+    if order == 0:
+        order = compared(a.subject_actor, b.subject_actor)
+    return order if order else compared(a.actor, b.actor)
+
+
+cdef int compare_places(const void *a, const void *b) noexcept nogil:
+    cdef int order = compare_pairs(<const Place *> a, <const Place *> b)
+    return order if order else compared((<const Place *> a).n, (<const Place *> b).n)
+
+
+cdef void sort_by_subject(const WaveRows *wave, Place *places) noexcept nogil:
+    cdef uint32_t i
+    cdef const Row *row
+    for i in range(wave.count):
+        row = &wave.rows[wave.order[i]]
+        places[i].subject_key = key_of(wave, row.first.key)
+        places[i].subject_actor = actor_of(wave, row.first.did - 1)
+        places[i].actor = actor_of(wave, row.did)
+        places[i].n = row.n
+        places[i].row = wave.order[i]
+    qsort(places, wave.count, sizeof(Place), compare_places)
+
+
+cdef uint8_t *put_edge(uint8_t *p, const WaveRows *wave, const Row *row, bint repeated) noexcept nogil:
+    """`repeated`: of likes and reposts, whether another row of the wave has the same account and subject."""
     cdef bint refers_record = row.kind == LIKE or row.kind == REPOST
-    p = put16(p, 13 if refers_record else (11 if row.kind == FOLLOW else 8))
+    p = put16(p, 14 if refers_record else (11 if row.kind == FOLLOW else 8))
     p = int4(p, row.n)
     p = int8(p, key_of(wave, row.key))
     p = int8(p, actor_of(wave, row.did))
@@ -91,6 +131,8 @@ cdef uint8_t *put_edge(uint8_t *p, const WaveRows *wave, const Row *row) noexcep
     if refers_record:
         p = digest_or_null(p, row.first_digest, row.has_first_digest)
     p = null(p) if row.canonical else bytea(p, row.record.p, row.record.n)
+    if refers_record:
+        p = boolean(p, repeated)
     return boolean(p, row.action == ACTION_UPDATE)
 
 
@@ -128,22 +170,40 @@ cdef PyObject *room_for(size_t n) except NULL:
 
 
 cdef bytes copy_edges(const WaveRows *wave):
-    """stage_like, stage_repost, stage_follow or stage_block."""
+    """stage_like or stage_repost, in the order of subjects: their neighbours in the tables are then met one after the other.
+    stage_follow or stage_block, in stream order."""
     cdef size_t most = 0
     cdef uint32_t i
     cdef const Row *row
     cdef PyObject *out
     cdef uint8_t *start
     cdef uint8_t *p
+    cdef Place *places = NULL
+    cdef bint repeated
+    if wave.count == 0:
+        return b""
     for i in range(wave.count):
         row = &wave.rows[wave.order[i]]
         most += ROW_MOST + (0 if row.canonical else row.record.n)
     out = room_for(most)
     start = <uint8_t *> PyBytes_AS_STRING(out)
     p = start
+    if wave.rows[wave.order[0]].kind == LIKE or wave.rows[wave.order[0]].kind == REPOST:
+        places = <Place *> malloc(wave.count * sizeof(Place))
+        if places == NULL:
+            cut(out, 0)
+            raise MemoryError
     with nogil:
-        for i in range(wave.count):
-            p = put_edge(p, wave, &wave.rows[wave.order[i]])
+        if places == NULL:
+            for i in range(wave.count):
+                p = put_edge(p, wave, &wave.rows[wave.order[i]], False)
+        else:
+            sort_by_subject(wave, places)
+            for i in range(wave.count):
+                repeated = (i > 0 and compare_pairs(&places[i - 1], &places[i]) == 0
+                            or i + 1 < wave.count and compare_pairs(&places[i], &places[i + 1]) == 0)
+                p = put_edge(p, wave, &wave.rows[places[i].row], repeated)
+        free(places)
     return cut(out, <size_t> (p - start))
 
 

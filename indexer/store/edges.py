@@ -31,7 +31,11 @@ class Edge:
     append: str | None = None
 
 
-def _about_record(kind: int, name: str, *, likes: int, reposts: int, via_reason: int, told: str) -> Edge:
+def _about_record(
+    kind: int, name: str, *, likes: int, reposts: int, via_reason: int, told: str, key: tuple[str, str]
+) -> Edge:
+    """`key`: the primary key's columns, in order; the last is asked for as a range (subject_edge_insert.sql)."""
+    path = "t.{0} = {2}.{0} AND t.{1} BETWEEN {2}.{1} AND {2}.{1}"
     counted: dict[str, str | int] = {
         "edge": name,
         "kind": kind,
@@ -42,9 +46,9 @@ def _about_record(kind: int, name: str, *, likes: int, reposts: int, via_reason:
     return Edge(
         kind,
         f"stage_{name}",
-        load("subject_edge_delete", **counted),
+        load("subject_edge_delete", **counted, deleted_path=path.format(*key, "d")),
         load("subject_edge_promote", **counted),
-        load("subject_edge_insert", **counted, via_reason=via_reason),
+        load("subject_edge_insert", **counted, via_reason=via_reason, staged_path=path.format(*key, "s")),
         load("subject_edge_triage", edge=name, kind=kind),
         load("subject_edge_append", **counted, via_reason=via_reason),
     )
@@ -72,8 +76,24 @@ def _about_account(kind: int, name: str, *, counted: bool, with_via: bool) -> Ed
 
 
 EDGES = (
-    _about_record(LIKE, "like", likes=1, reposts=0, via_reason=notices.LIKE_VIA_REPOST, told="false"),
-    _about_record(REPOST, "repost", likes=0, reposts=1, via_reason=notices.REPOST_VIA_REPOST, told="true"),
+    _about_record(
+        LIKE,
+        "like",
+        likes=1,
+        reposts=0,
+        via_reason=notices.LIKE_VIA_REPOST,
+        told="false",
+        key=("actor", "rkey"),
+    ),
+    _about_record(
+        REPOST,
+        "repost",
+        likes=0,
+        reposts=1,
+        via_reason=notices.REPOST_VIA_REPOST,
+        told="true",
+        key=("rkey", "actor"),
+    ),
     _about_account(FOLLOW, "follow", counted=True, with_via=True),
     _about_account(BLOCK, "block", counted=False, with_via=False),
 )

@@ -7,6 +7,7 @@ a post meets one. All reads happen before the batch changes anything.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,14 +30,18 @@ async def judge_posts(
     purges: Sequence[tuple[int, int]],
     posts: bool,
     deletes: bool,
+    meanwhile: str,
 ) -> tuple[bytes, list[Notice]]:
     """Return the verdict byte of each op of the batch (see post_insert.sql) and the notifications that its posts cause.
+
+    meanwhile: a statement without an answer that the database works on while the posts are judged here.
 
     mentions: place -> accounts. record_ops: all other records, in stream order.
     purges: (place, account) of deleted accounts. posts, deletes: whether the batch has posts, and deletions, at all.
     """
     rows = await connection.fetch(load("post_prefetch")) if posts else []
     if not rows:
+        await connection.execute(meanwhile)
         return b"", []
     verdicts = bytearray(rows[-1]["place"] + 1)
     news = [_new_post(row) for row in rows]
@@ -56,13 +61,18 @@ async def judge_posts(
     events += [(place, _PURGE, actor) for place, actor in purges]
     if len(events) > len(news):
         events.sort(key=lambda event: event[:2])
-    for place, what, subject in events:
-        if what == _CREATE:
-            threads.add(subject, mentions.get(place, ()))
-        elif what == _DELETE_FIRST:
-            threads.delete(subject)
-        else:
-            threads.purge(subject)
+    working = asyncio.ensure_future(connection.execute(meanwhile))
+    try:
+        await asyncio.sleep(0)  # it is sent before anything is judged
+        for place, what, subject in events:
+            if what == _CREATE:
+                threads.add(subject, mentions.get(place, ()))
+            elif what == _DELETE_FIRST:
+                threads.delete(subject)
+            else:
+                threads.purge(subject)
+    finally:
+        await working
     return bytes(verdicts), threads.notices()
 
 

@@ -276,6 +276,7 @@ class _Transaction:
             purges=[(event.n & PLACE, event.actor) for event in self._purges],
             posts=any(kind == POST for _, kind in self._touched),
             deletes=any(kind == POST for _, kind in self._deleted),
+            meanwhile=load("repo_save"),
         )
 
     async def _run_wave(self, wave: int, verdicts: bytes) -> None:
@@ -311,7 +312,6 @@ class _Transaction:
         self, upstream: str, shard: str, seq: int | None, refused: Sequence[tuple[int, str, int]]
     ) -> None:
         connection, batch = self._connection, self._batch
-        await connection.execute(load("repo_save"))
         if states := batch.repo_states:
             await connection.execute(
                 load("repo_state_save"), [actor for actor, _ in states], [state for _, state in states]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from indexer._fastpath.batch import Batch
@@ -51,7 +52,10 @@ def described(batch: Batch, store: Store) -> list[Operation]:
                 (),
             )
         for kind in (1, 2, 3, 4):
-            for row in copy_rows(batch.copy_edges(kind, wave)):
+            rows = list(copy_rows(batch.copy_edges(kind, wave)))
+            if kind in (1, 2):
+                check_order(rows)
+            for row in rows:
                 take(found, deletes, row, Operation(*edge_of(names, kind, row)))
         for row in copy_rows(batch.copy_posts(wave)):
             did, path = names.did(row[2]), names.path(POST, row[1])
@@ -78,6 +82,15 @@ def described(batch: Batch, store: Store) -> list[Operation]:
             assert delete.action == "delete"
             found[n] = delete
     return [operation for _, operation in sorted(found.items(), key=lambda item: item[0] & 0xFFFFFF)]
+
+
+def check_order(rows: list[Row]) -> None:
+    """Likes and reposts come in the order of their subjects and say where an account has the same subject twice."""
+    places = [(*(number_of(row[column]) for column in (3, 4, 2)), number_of(row[0])) for row in rows]
+    assert places == sorted(places)
+    times = Counter(place[:3] for place in places)
+    for place, row in zip(places, rows, strict=True):
+        assert row[12] == (b"\x01" if times[place[:3]] > 1 else b"\x00")
 
 
 def take(found: dict[int, Operation], deletes: dict[int, Operation], row: Row, operation: Operation) -> None:

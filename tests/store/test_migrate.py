@@ -7,8 +7,10 @@ import asyncio
 import pytest
 
 from indexer.errors import SchemaTooNew, StoreError
-from indexer.store.migrate import check_schema, migrate, migrations
+from indexer.store.migrate import check_schema, migrate, migrate_connection, migrations
 from indexer.store.pool import connect, describe
+from indexer.store.reads.database import statements
+from indexer.store.sql import load
 
 pytestmark = pytest.mark.anyio
 
@@ -64,3 +66,28 @@ def test_describe_shows_no_password() -> None:
         == "database 'indexer' on db.example:5433"
     )
     assert describe("postgresql://user:secret@/x?host=/run/pg&port=5") == "database 'x' on /run/pg:5"
+
+
+async def test_likes_of_before_are_found_by_their_account(empty_postgres_url: str) -> None:
+    before = [migration for migration in migrations() if migration.number < 8]
+    connection = await connect(empty_postgres_url)
+    for migration in before:
+        await connection.execute(migration.text)
+    await connection.execute(load("migration_table"))
+    await connection.executemany(
+        "INSERT INTO migration (number, name, checksum) VALUES ($1, $2, $3)",
+        [(migration.number, migration.name, migration.checksum) for migration in before],
+    )
+    day = 86_400_000
+    time = 1_767_225_600_000
+    likes = [(time * 1000 << 10, time), (time * 1000 << 10 | 1, time - 9 * day), (-1, time - 1)]
+    await connection.execute("INSERT INTO actor (id, did) VALUES (1, 'did:plc:a'), (2, 'did:plc:b')")
+    await connection.executemany(
+        """INSERT INTO "like" (rkey, actor, subject_key, subject_actor, created_at, indexed_at, subject_cid)
+        VALUES ($1, 1, $1, 2, $2, $2, 'c')""",
+        likes,
+    )
+    assert await migrate_connection(connection) == [m.name for m in migrations() if m.number >= 8]
+    rows = await connection.fetch(statements()["likes_by"], 1, time, 10)
+    assert [(row["edge_rkey"], row["sort_at"]) for row in rows] == [likes[0], likes[2], likes[1]]
+    await connection.close()

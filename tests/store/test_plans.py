@@ -68,7 +68,8 @@ async def stage(connection: asyncpg.Connection[Any]) -> None:
     """A batch of 50 of everything, all by the busy account, half of it there already."""
     half = ROWS - 25
     await connection.execute(
-        f"""INSERT INTO stage_like SELECT g, {half} + g, 1, {half} + g, 2, 1, 1, NULL, NULL, NULL, 'c', NULL, false
+        f"""INSERT INTO stage_like
+            SELECT g, {half} + g, 1, {half} + g, 2, 1, 1, NULL, NULL, NULL, 'c', NULL, false, false
             FROM generate_series(1, 50) g;
         INSERT INTO stage_repost SELECT * FROM stage_like;
         INSERT INTO stage_follow SELECT g, {half} + g, 1, {half} + g, 1, 1, NULL, NULL, NULL, NULL, false

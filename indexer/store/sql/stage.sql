@@ -2,7 +2,8 @@
 -- columns, in order. n = wave << 24 | place of the op in the batch (stream order).
 CREATE TEMP TABLE stage_like (n integer NOT NULL, rkey bigint NOT NULL, actor bigint NOT NULL, subject_key bigint NOT NULL,
     subject_actor bigint NOT NULL, created_at bigint NOT NULL, indexed_at bigint NOT NULL, via_key bigint, via_actor bigint,
-    via_cid bytea, subject_cid bytea NOT NULL, extra bytea, is_update boolean NOT NULL) ON COMMIT DELETE ROWS;
+    via_cid bytea, subject_cid bytea NOT NULL, extra bytea, repeated boolean NOT NULL, is_update boolean NOT NULL)
+    ON COMMIT DELETE ROWS;  -- repeated: another row of the wave has the same account and subject
 CREATE TEMP TABLE stage_repost (LIKE stage_like) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE stage_follow (n integer NOT NULL, rkey bigint NOT NULL, actor bigint NOT NULL, subject_actor bigint NOT NULL,
     created_at bigint NOT NULL, indexed_at bigint NOT NULL, via_key bigint, via_actor bigint, via_cid bytea, extra bytea,

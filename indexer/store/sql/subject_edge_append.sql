@@ -21,6 +21,6 @@ SELECT s.rkey, s.actor, s.subject_key, s.subject_actor, s.created_at, s.indexed_
     CASE WHEN (SELECT EXISTS (SELECT FROM thread_mute)) AND EXISTS (
         SELECT FROM thread_mute m WHERE m.actor = s.subject_actor
         AND m.root_actor = coalesce(p.root_actor, p.actor) AND m.root_key = coalesce(p.root_key, p.rkey)) THEN true END
-FROM stage_{edge} s LEFT JOIN LATERAL (
+FROM (SELECT * FROM stage_{edge} WHERE n >= $1 AND n < $2 AND n <> ALL ($3) ORDER BY subject_key, subject_actor OFFSET 0) s
+LEFT JOIN LATERAL (
     SELECT * FROM post p WHERE p.rkey = s.subject_key AND p.actor BETWEEN s.subject_actor AND s.subject_actor LIMIT 1) p ON true
-WHERE s.n >= $1 AND s.n < $2 AND s.n <> ALL ($3) ORDER BY s.subject_key

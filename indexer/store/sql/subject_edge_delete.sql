@@ -2,7 +2,7 @@
 -- What was in the table is left in stage_vacated, for the promotion of duplicates and for updates.
 WITH found AS MATERIALIZED (
     SELECT d.n, d.is_update,
-        (SELECT t.ctid FROM "{edge}" t WHERE t.rkey = d.rkey AND t.actor BETWEEN d.actor AND d.actor LIMIT 1) AS at,
+        (SELECT t.ctid FROM "{edge}" t WHERE {deleted_path} LIMIT 1) AS at,
         (SELECT t.ctid FROM duplicate t WHERE t.rkey = d.rkey AND t.actor BETWEEN d.actor AND d.actor AND t.kind = {kind} LIMIT 1) AS waiting_at
     FROM stage_delete d WHERE d.kind = {kind} AND d.n >= $1 AND d.n < $2
 ), gone AS MATERIALIZED (

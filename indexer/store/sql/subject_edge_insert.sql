@@ -7,7 +7,7 @@
 WITH known AS (
     SELECT s.*, row_number() OVER (PARTITION BY s.rkey, s.actor ORDER BY s.n) > 1
         OR (SELECT true FROM "{edge}" t
-            WHERE t.rkey = s.rkey AND t.actor BETWEEN s.actor AND s.actor LIMIT 1) IS NOT NULL
+            WHERE {staged_path} LIMIT 1) IS NOT NULL
         OR (SELECT true FROM duplicate t WHERE t.rkey = s.rkey AND t.actor BETWEEN s.actor AND s.actor AND t.kind = {kind} LIMIT 1) IS NOT NULL AS replayed,
         CASE WHEN s.is_update THEN (
             SELECT v FROM stage_vacated v WHERE v.kind = {kind} AND v.n = s.n AND v.rkey = s.rkey LIMIT 1) END AS v,
