@@ -13,10 +13,11 @@ import asyncpg
 import pytest
 import trio
 
-from indexer.app import Pipeline, Source, open_store
+from indexer.app import open_store
 from indexer.config import Settings
 from indexer.firehose import FrameBatch
 from indexer.ops.asyncio_thread import asyncio_thread
+from indexer.pipeline import Pipeline, Source
 from indexer.simulation.account import World
 
 pytestmark = pytest.mark.anyio

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent / "indexer"
 
 FLOW = (
     "errors", "config", "ops", "_fastpath", "firehose", "sync", "records", "store", "cache", "hydration", "views",
-    "api", "simulation", "recovery", "label_streams", "app", "cli",
+    "api", "simulation", "recovery", "label_streams", "pipeline", "app", "cli",
 )  # fmt: skip
 """Every top-level module or package; each may import those before it, less what FORBIDDEN says."""
 

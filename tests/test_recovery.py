@@ -17,11 +17,12 @@ import trio
 from indexer._fastpath import frame
 from indexer._fastpath.cbor import encode
 from indexer._fastpath.cid import CID
-from indexer.app import Pipeline, Source, open_store, signing_keys
+from indexer.app import open_store, signing_keys
 from indexer.config import Settings
 from indexer.errors import FrameError
 from indexer.firehose import FrameBatch
 from indexer.ops.asyncio_thread import AsyncioThread, asyncio_thread
+from indexer.pipeline import Pipeline, Source
 from indexer.records.collections import CODES
 from indexer.simulation.account import Account
 from indexer.store.ingest import IngestStore

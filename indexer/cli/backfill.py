@@ -9,11 +9,12 @@ from typing import Any
 
 import trio
 
-from indexer.app import Pipeline, Source, open_store
+from indexer.app import open_store
 from indexer.config import Settings
 from indexer.firehose import FrameBatch
 from indexer.ops.asyncio_thread import AsyncioThread, asyncio_thread
 from indexer.ops.progress import progress
+from indexer.pipeline import Pipeline, Source
 from indexer.store.ingest import IngestStore
 from indexer.sync.backfill import Backfill, Listed, Position, Progress
 from indexer.sync.fetch import Fetcher

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 import trio
 
-from indexer.app import KeySource, run_replay
+from indexer.app import run_replay
 from indexer.config import Settings
 from indexer.ops.progress import progress
+from indexer.pipeline import KeySource
 from indexer.simulation.files import read_documents
 from indexer.sync.did_document import parse_did_document
 
