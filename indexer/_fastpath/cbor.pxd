@@ -246,7 +246,7 @@ cdef inline bint take_literal(Span *s, const char *literal, size_t n) noexcept n
 cdef inline int check_cid(const uint8_t *p, size_t n, Tolerance *tolerance) noexcept nogil:
     """Version 1, SHA-256 of 32 bytes, DAG-CBOR (0x71) or raw (0x55): the CIDs that the data model blesses."""
     if n == CID_SIZE and memcmp(p, <const char *> b"\x01\x71\x12\x20", 4) == 0:
-        return OK
+        return OK  # as nearly all are: four bytes in one comparison
     if n != CID_SIZE or p[0] != 1 or p[2] != 0x12 or p[3] != 0x20:
         return BAD_CID
     if p[1] == 0x71 or p[1] == 0x55:

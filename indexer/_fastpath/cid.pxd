@@ -1,7 +1,7 @@
 """CIDs: 36 binary bytes, 59 characters of base32, or (compact) the 32 bytes of their digest."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcpy
 
 from indexer._fastpath.reasons cimport BAD_CID, OK
 from indexer._fastpath.span cimport Slice
@@ -59,9 +59,9 @@ cdef inline int cid_from_text(Slice text, uint8_t *cid) noexcept nogil:
         return BAD_CID
     put32(cid + 30, <uint32_t> (groups[0] >> 8))
     put32(cid + 32, <uint32_t> (groups[1] >> 2))
-    if memcmp(cid, <const char *> b"\x01\x71\x12\x20", 4) == 0 or memcmp(cid, <const char *> b"\x01\x55\x12\x20", 4) == 0:
-        return OK
-    return BAD_CID
+    if cid[0] != 1 or cid[2] != 0x12 or cid[3] != 0x20 or not (cid[1] == DAG_CBOR or cid[1] == RAW):
+        return BAD_CID
+    return OK
 
 
 cdef class CID:
