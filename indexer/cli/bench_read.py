@@ -35,13 +35,14 @@ from indexer.cli.bench_figures import (
     want_timelines,
 )
 from indexer.cli.bench_processes import COMMAND, free_port, own_environment, playing
-from indexer.cli.bench_questions import CONNECTIONS, METHODS, Questions, Sessions
+from indexer.cli.bench_questions import CONNECTIONS, METHODS, POLL_SECONDS, Questions, Sessions
 from indexer.config import Settings
 from indexer.errors import StoreError
 from indexer.firehose.files import FramesReader, FramesWriter
 from indexer.ops.embedded import EmbeddedServers, ephemeral_servers
 from indexer.ops.progress import progress
 from indexer.simulation.bulk import documents_path, simulate_to_file
+from indexer.simulation.identity import Identity
 from indexer.simulation.keys import K256Key, SigningKey
 from indexer.simulation.population import Population
 from indexer.store.audit import repair
@@ -50,6 +51,11 @@ from indexer.store.pool import READER_SETTINGS, connect
 from indexer.store.sql import load
 
 SEED = 1
+ACTIVE_EVERY = 6
+"""One viewer in so many is an account that also posts and likes, which the simulated ones do every few seconds; the
+others only read, so that a session does something once in a minute or so.
+"""
+
 CACHING_SECONDS = 1.0
 """After so long without another timeline in the cache no more are expected."""
 
@@ -61,8 +67,8 @@ class Plan:
     """What is measured. events: of the network's history; accounts; follows: of each viewer, beside those of the
     history; celebrity: more followers of the most popular account, which nobody reads as; live_events: sent while
     sessions read, `rate` a second, and again as fast as they are taken; viewers: accounts that read; seconds: for each
-    cell; warming: before each method's first; cost: whether to measure what timelines cost ingest, which takes
-    more live events than some batches hold.
+    cell; warming: before each method's first, sessions_warming before sessions are measured; cost: whether to measure
+    what timelines cost ingest, which takes more live events than some batches hold.
     """
 
     events: int = 60_000
@@ -74,6 +80,7 @@ class Plan:
     viewers: int = 200
     seconds: float = 3.0
     warming: float = 1.0
+    sessions_warming: float = POLL_SECONDS
     cost: bool = True
     workers: int = 0
     quiet: bool = False
@@ -149,7 +156,7 @@ class Stage:
         self._redis_url = servers.redis_url
         self._stack = ExitStack()
         self._database = database
-        self._viewers = [population.identity(number) for number in range(plan.viewers)]
+        self._viewers = _viewers(plan, population)
         self._population = population
         self._relay, self._api = free_port(), free_port()
         self._ingest_metrics, self._api_metrics = free_port(), free_port()
@@ -202,7 +209,11 @@ class Stage:
         """Half of the events at the plan's rate, with all viewers' sessions open and their timelines cached."""
         self.cache_timelines()
         seconds = self._plan.live_events / 2 / self._plan.rate
-        return self._while_events_flow(lambda begin: uvloop.run(Sessions(self.questions).run(seconds, begin)))
+        return self._while_events_flow(
+            lambda begin: uvloop.run(
+                Sessions(self.questions).run(seconds, self._plan.sessions_warming, begin)
+            )
+        )
 
     def saturated(self) -> dict[str, Any]:
         """The other half, while as many questions are asked as the machine bears."""
@@ -342,10 +353,17 @@ async def _prepare(url: str, plan: Plan, population: Population) -> None:
         [identity.handle for identity in identities],
         [_stored_key(identity.signing_key) for identity in identities],
     )
+    viewers = _viewers(plan, population)
+    readers = [viewer for number, viewer in enumerate(viewers) if number % ACTIVE_EVERY]
+    await connection.execute(
+        load("bench_readers"),
+        [reader.did for reader in readers],
+        [_stored_key(reader.signing_key) for reader in readers],
+    )
     await connection.execute("SELECT setseed(0.5)")
     await connection.execute(
         load("bench_follows"),
-        [population.did(number) for number in range(plan.viewers)],
+        [viewer.did for viewer in viewers],
         [population.did(number) for number in range(plan.accounts)],
         plan.follows,
     )
@@ -356,6 +374,14 @@ async def _prepare(url: str, plan: Plan, population: Population) -> None:
     connection = await connect(url)
     await connection.execute("VACUUM ANALYZE")
     await connection.close()
+
+
+def _viewers(plan: Plan, population: Population) -> list[Identity]:
+    """Who reads."""
+    readers = Population(SEED + 1, max(plan.viewers, 2))
+    return [
+        (readers if number % ACTIVE_EVERY else population).identity(number) for number in range(plan.viewers)
+    ]
 
 
 def _stored_key(key: SigningKey) -> bytes:
