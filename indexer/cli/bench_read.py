@@ -393,7 +393,7 @@ async def _copy(url: str, name: str) -> str:
     """Copy the database, which nobody uses, under another name; its address."""
     parts = urlsplit(url)
     connection = await connect(urlunsplit(parts._replace(path="/template1")))
-    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{parts.path[1:]}"')
+    await connection.execute(load("bench_copy_database", copy=name, original=parts.path[1:]))
     await connection.close()
     return urlunsplit(parts._replace(path=f"/{name}"))
 
