@@ -8,7 +8,7 @@ Runs `indexer bench read`: real servers, ingest and API, a simulated network, a 
 the same variables for ports and state), both this program and the reference AppView then answer for that network's
 data: the same questions from the same client, method by method, one after the other.
 
-`--brief` takes less than half a minute and fails where answers that the cache helps with are not faster than those
+`--brief` takes less than a minute and fails where answers that the cache helps with are not faster than those
 that it cannot help with.
 
 What the comparison favours: client, servers and databases share the machine, so a client that costs as much as the
@@ -34,9 +34,10 @@ from benchmarks._peer_network import PeerNetwork
 from benchmarks._report import Ratio, exit_status, machine, versions
 from indexer.cli import bench_read, bench_read_report
 from indexer.cli.bench_figures import timelines, wait_for
+from indexer.cli.bench_network import Plan, newest_posts
 from indexer.cli.bench_processes import free_port, own_environment
 from indexer.cli.bench_questions import CONNECTIONS, METHODS, Questions
-from indexer.cli.bench_read import Plan, newest_posts, running
+from indexer.cli.bench_read import running
 from indexer.errors import StoreError, UpstreamError
 from indexer.ops.embedded import ephemeral_servers
 from indexer.store.migrate import migrate
