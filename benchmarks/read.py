@@ -1,14 +1,14 @@
 """How fast the API answers: every method alone on 1, 8 and 32 connections, then sessions while events flow in.
 
     python -m benchmarks.read [--json] [--brief] [--seconds S] [--simulate N] [--accounts N] [--viewers N] [--live N]
-        [--rate R] [--peer DIR [--only-beside]]
+        [--rate R] [--peer DIR [--data-set NAME] [--only-beside]]
 
 Runs `indexer bench read`: real servers, ingest and API, a simulated network, a client on the same machine. With
 `--peer` (or BENCHMARK_PEER), the directory of the peer kit whose network runs (`./run.sh network.mjs --seed load`, with
 the same variables for ports and state), both this program and the reference AppView then answer for that network's
 data: the same questions from the same client, method by method, one after the other.
 
-`--brief` takes less than half a minute and fails where answers that the cache helps with are not faster than those
+`--brief` takes less than a minute and fails where answers that the cache helps with are not faster than those
 that it cannot help with.
 
 What the comparison favours: client, servers and databases share the machine, so a client that costs as much as the
@@ -34,9 +34,10 @@ from benchmarks._peer_network import PeerNetwork
 from benchmarks._report import Ratio, exit_status, machine, versions
 from indexer.cli import bench_read, bench_read_report
 from indexer.cli.bench_figures import timelines, wait_for
+from indexer.cli.bench_network import Plan, newest_posts
 from indexer.cli.bench_processes import free_port, own_environment
 from indexer.cli.bench_questions import CONNECTIONS, METHODS, Questions
-from indexer.cli.bench_read import Plan, newest_posts, running
+from indexer.cli.bench_read import running
 from indexer.errors import StoreError, UpstreamError
 from indexer.ops.embedded import ephemeral_servers
 from indexer.store.migrate import migrate
@@ -56,6 +57,7 @@ BRIEF = Plan(
     viewers=10,
     seconds=0.25,
     warming=1.5,
+    sessions_warming=1.0,
     cost=False,
     quiet=True,
 )
@@ -72,10 +74,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--brief", action="store_true", help="exit status 1 if a ratio collapsed")
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--simulate", type=int, default=60_000)
-    parser.add_argument("--live", type=int, default=80_000)
+    parser.add_argument("--live", type=int, default=60_000)
     parser.add_argument("--rate", type=float, default=2_000.0)
-    parser.add_argument("--accounts", type=int, default=20_000)
+    parser.add_argument("--accounts", type=int, default=12_000)
     parser.add_argument("--viewers", type=int, default=10_000)
+    parser.add_argument("--data-set", default="load", help="of the peer kit, whose network runs (load)")
     parser.add_argument("--only-beside", action="store_true", help="with --peer: nothing but the comparison")
     parser.add_argument("--peer", type=Path, default=os.environ.get("BENCHMARK_PEER"))
     chosen = parser.parse_args(arguments)
@@ -95,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
         ratios.append(_timelines_vs_threads(result))
         result |= {ratio.name: ratio.value for ratio in ratios}
     if chosen.peer is not None and not chosen.brief:
-        result["beside_reference"] = beside_reference(plan, PeerNetwork(Path(chosen.peer)))
+        result["beside_reference"] = beside_reference(plan, PeerNetwork(Path(chosen.peer), chosen.data_set))
     if chosen.json:
         print(json.dumps({"machine": machine(), "versions": versions(PACKAGES), **result}))
     else:

@@ -127,35 +127,35 @@ class Sessions:
     """Open sessions of all viewers: each polls its timeline every POLL_SECONDS, and sometimes reads on."""
 
     questions: Questions
-    loads: dict[str, Load] = field(default_factory=dict)
-    missed: int = 0
+    loads: dict[str, Load] = field(default_factory=lambda: {"poll": Load()})
+    due: int = 0
+    _begin: float = math.inf
 
-    async def run(self, seconds: float, begin: Callable[[], None]) -> dict[str, Any]:
-        """Let the sessions go on for POLL_SECONDS, until each has polled once; then call `begin`, and measure them for
-        so long: what was asked -> cell, and `all`.
+    async def run(self, seconds: float, warming: float, begin: Callable[[], None]) -> dict[str, Any]:
+        """Let the sessions go on for `warming` seconds (in POLL_SECONDS each polls once), then call `begin`, and
+        measure them for `seconds`: what was asked -> cell, and `all`.
 
         A poll's latency counts from the moment at which it was due, however late it could be asked; `missed` are those
         that could not be asked until the end.
         """
         self._free: asyncio.Queue[Connection] = asyncio.Queue()
-        for _ in range(SESSION_CONNECTIONS):
-            self._free.put_nowait(await connect(HOST, self.questions.port))
-        began = time.perf_counter()
-        self._begin = self._end = math.inf
-        starts = self.questions.random
-        sessions = asyncio.gather(
-            *(
-                self._session(viewer, began + starts.random() * POLL_SECONDS)
+        connections = [await connect(HOST, self.questions.port) for _ in range(SESSION_CONNECTIONS)]
+        for connection in connections:
+            self._free.put_nowait(connection)
+        began, starts = time.perf_counter(), self.questions.random
+        async with asyncio.TaskGroup() as group:
+            sessions = [
+                group.create_task(self._session(viewer, began + starts.random() * POLL_SECONDS))
                 for viewer in range(len(self.questions.viewers))
-            )
-        )
-        await asyncio.sleep(POLL_SECONDS)
-        await asyncio.to_thread(begin)
-        self._begin = time.perf_counter()
-        self._end = self._begin + seconds
-        await sessions
-        while not self._free.empty():
-            self._free.get_nowait().close()
+            ]
+            await asyncio.sleep(warming)
+            await asyncio.to_thread(begin)
+            self._begin = time.perf_counter()
+            await asyncio.sleep(seconds)
+            for session in sessions:
+                session.cancel()
+        for connection in connections:
+            connection.close()
         every = Load(seconds=seconds)
         for load in self.loads.values():
             load.seconds = seconds
@@ -164,17 +164,17 @@ class Sessions:
             every.refused += load.refused
             every.refusal = every.refusal or load.refusal
         cells = {name: cell(load) for name, load in sorted(self.loads.items())} | {"all": cell(every)}
-        if self.missed:
-            cells["all"]["missed"] = self.missed
+        cells["all"]["missed"] = self.due - len(self.loads["poll"].latencies)
         return cells
 
     async def _session(self, viewer: int, due: float) -> None:
-        while due < self._end:
+        while True:
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             await self._visit(viewer, due)
             due += POLL_SECONDS
 
     async def _visit(self, viewer: int, due: float) -> None:
+        self.due += due >= self._begin
         chance, pick = self.questions.random.random, self.questions.random.choice
         await self._ask("poll", viewer, "getTimeline", "limit=1", due)
         if chance() >= READS:
@@ -201,9 +201,6 @@ class Sessions:
         asked = time.perf_counter() if due is None else due
         connection = await self._free.get()
         try:
-            if time.perf_counter() > self._end:
-                self.missed += 1
-                return b""
             answer = await connection.ask(path(name, query), token, keep=name == "getTimeline")
         finally:
             self._free.put_nowait(connection)

@@ -14,10 +14,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import trio
 import uvloop
@@ -34,63 +32,43 @@ from indexer.cli.bench_figures import (
     wait_for,
     want_timelines,
 )
+from indexer.cli.bench_network import (
+    SEED,
+    Plan,
+    copy_database,
+    ids_of,
+    newest_posts,
+    prepare,
+    simulate,
+    viewers_of,
+)
 from indexer.cli.bench_processes import COMMAND, free_port, own_environment, playing
 from indexer.cli.bench_questions import CONNECTIONS, METHODS, Questions, Sessions
 from indexer.config import Settings
 from indexer.errors import StoreError
-from indexer.firehose.files import FramesReader, FramesWriter
 from indexer.ops.embedded import EmbeddedServers, ephemeral_servers
 from indexer.ops.progress import progress
-from indexer.simulation.bulk import documents_path, simulate_to_file
-from indexer.simulation.keys import K256Key, SigningKey
 from indexer.simulation.population import Population
-from indexer.store.audit import repair
 from indexer.store.migrate import migrate
-from indexer.store.pool import READER_SETTINGS, connect
-from indexer.store.sql import load
 
-SEED = 1
 CACHING_SECONDS = 1.0
 """After so long without another timeline in the cache no more are expected."""
 
 PATIENCE_SECONDS = 120.0
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is measured. events: of the network's history; accounts; follows: of each viewer, beside those of the
-    history; celebrity: more followers of the most popular account, which nobody reads as; live_events: sent while
-    sessions read, `rate` a second, and again as fast as they are taken; viewers: accounts that read; seconds: for each
-    cell; warming: before each method's first; cost: whether to measure what timelines cost ingest, which takes
-    more live events than some batches hold.
-    """
-
-    events: int = 60_000
-    accounts: int = 2_000
-    follows: int = 20
-    celebrity: int = 0
-    live_events: int = 20_000
-    rate: float = 500.0
-    viewers: int = 200
-    seconds: float = 3.0
-    warming: float = 1.0
-    cost: bool = True
-    workers: int = 0
-    quiet: bool = False
-
-
 def run(plan: Plan) -> dict[str, Any]:
     """Measure and return the result. Raises StoreError where a process under test ends or does not get done."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="indexer-bench-")))
-        past, live = _frames(plan, directory)
+        past, live = simulate(plan, directory)
         servers = stack.enter_context(ephemeral_servers())
         population = Population(SEED, plan.accounts)
         asyncio.run(migrate(servers.postgres_url))
         trio.run(run_replay, Settings(postgres_url=servers.postgres_url), past)
-        asyncio.run(_prepare(servers.postgres_url, plan, population))
+        asyncio.run(prepare(servers.postgres_url, plan, population))
         copies = [
-            asyncio.run(_copy(servers.postgres_url, name))
+            asyncio.run(copy_database(servers.postgres_url, name))
             for name in (("without", "with") if plan.cost else ())
         ]
         with Stage(plan, population, servers, servers.postgres_url, live, directory) as network:
@@ -149,7 +127,7 @@ class Stage:
         self._redis_url = servers.redis_url
         self._stack = ExitStack()
         self._database = database
-        self._viewers = [population.identity(number) for number in range(plan.viewers)]
+        self._viewers = viewers_of(plan, population)
         self._population = population
         self._relay, self._api = free_port(), free_port()
         self._ingest_metrics, self._api_metrics = free_port(), free_port()
@@ -202,7 +180,11 @@ class Stage:
         """Half of the events at the plan's rate, with all viewers' sessions open and their timelines cached."""
         self.cache_timelines()
         seconds = self._plan.live_events / 2 / self._plan.rate
-        return self._while_events_flow(lambda begin: uvloop.run(Sessions(self.questions).run(seconds, begin)))
+        return self._while_events_flow(
+            lambda begin: uvloop.run(
+                Sessions(self.questions).run(seconds, self._plan.sessions_warming, begin)
+            )
+        )
 
     def saturated(self) -> dict[str, Any]:
         """The other half, while as many questions are asked as the machine bears."""
@@ -285,10 +267,10 @@ class Stage:
         """Have the timelines of all viewers cached, as they are where sessions were open before. (Some never are: of
         accounts that no event has named yet.)
         """
-        viewers = asyncio.run(_ids(self._database, [viewer.did for viewer in self._viewers]))
-        want_timelines(self._redis_url, viewers)
+        wanted = asyncio.run(ids_of(self._database, [viewer.did for viewer in self._viewers]))
+        want_timelines(self._redis_url, wanted)
         before, cached = -1, 0
-        while before < cached < len(viewers):
+        while before < cached < len(wanted):
             time.sleep(CACHING_SECONDS)
             before, cached = cached, count_timelines(self._redis_url)
 
@@ -307,86 +289,6 @@ async def _methods(plan: Plan, questions: Questions) -> dict[str, Any]:
                 )
                 advance(1)
     return result
-
-
-# --- the network's data --------------------------------------------------------------------------------------------
-
-
-def _frames(plan: Plan, directory: Path) -> tuple[Path, Path]:
-    """The network's history and what is sent while sessions read, as two files; documents beside the second."""
-    whole, past, live = (directory / f"{name}.frames.zst" for name in ("whole", "past", "live"))
-    total = plan.events + plan.live_events
-    with progress("simulating", total, "events", quiet=plan.quiet) as advance:
-        simulate_to_file(whole, total, plan.accounts, seed=SEED, progress=advance)
-    documents_path(whole).rename(documents_path(live))
-    with FramesReader(whole) as reader, FramesWriter(past) as first, FramesWriter(live) as second:
-        seen = 0
-        for frames in reader.batches(4096, 16 << 20):
-            cut = max(0, min(len(frames), plan.events - seen))
-            first.write(frames[:cut])
-            second.write(frames[cut:])
-            seen += len(frames)
-    whole.unlink()
-    return past, live
-
-
-async def _prepare(url: str, plan: Plan, population: Population) -> None:
-    """Let the viewers follow so many of the popular accounts (a young simulation has few follows), and let all
-    identities have been looked at, as they have been where a server has run for some time.
-    """
-    connection = await connect(url)
-    identities = [population.identity(number) for number in range(plan.accounts)]
-    await connection.execute(
-        load("bench_identities"),
-        [identity.did for identity in identities],
-        [identity.handle for identity in identities],
-        [_stored_key(identity.signing_key) for identity in identities],
-    )
-    await connection.execute("SELECT setseed(0.5)")
-    await connection.execute(
-        load("bench_follows"),
-        [population.did(number) for number in range(plan.viewers)],
-        [population.did(number) for number in range(plan.accounts)],
-        plan.follows,
-    )
-    if plan.celebrity:
-        await connection.execute(load("bench_celebrity"), population.did(0), plan.celebrity)
-    await connection.close()
-    await repair(url)
-    connection = await connect(url)
-    await connection.execute("VACUUM ANALYZE")
-    await connection.close()
-
-
-def _stored_key(key: SigningKey) -> bytes:
-    """A public key as `actor.signing_key` holds it."""
-    return (b"\1" if isinstance(key, K256Key) else b"\2") + key.public_point(True)
-
-
-async def _copy(url: str, name: str) -> str:
-    """Copy the database, which nobody uses, under another name; its address."""
-    parts = urlsplit(url)
-    connection = await connect(urlunsplit(parts._replace(path="/template1")))
-    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{parts.path[1:]}"')
-    await connection.close()
-    return urlunsplit(parts._replace(path=f"/{name}"))
-
-
-async def _ids(url: str, dids: list[str]) -> list[int]:
-    connection = await connect(url, settings=READER_SETTINGS)
-    try:
-        return [row[0] for row in await connection.fetch(load("bench_accounts"), dids)]
-    finally:
-        await connection.close()
-
-
-async def newest_posts(url: str) -> list[str]:
-    """The AT-URIs of the newest 2,000 posts."""
-    connection = await connect(url, settings=READER_SETTINGS)
-    try:
-        return [row[0] for row in await connection.fetch(load("bench_posts"), 2_000)]
-    finally:
-        await connection.close()
 
 
 @contextmanager

@@ -238,11 +238,11 @@ def _bench_arguments(parser: argparse.ArgumentParser) -> None:
 def _bench(_loaded: Loaded, arguments: argparse.Namespace) -> int:
     import msgspec
 
-    from indexer.cli import bench_chart, bench_ingest, bench_read, bench_read_report
+    from indexer.cli import bench_chart, bench_ingest, bench_network, bench_read, bench_read_report
 
     if arguments.what == "read":
         result = bench_read.run(
-            bench_read.Plan(
+            bench_network.Plan(
                 events=arguments.simulate,
                 accounts=arguments.accounts,
                 live_events=arguments.live,
