@@ -142,7 +142,7 @@ async def test_a_browser_shows_rates_and_percentiles_and_what_is_wrong(tmp_path:
             assert ["app.bsky.feed.getTimeline", "3", "0", "1"] in [[row[0], *row[4:]] for row in rows]
             assert ["other", "1", "1", "0"] in [[row[0], *row[4:]] for row in rows]
             # nothing was looked up while the page was open
-            assert ["timelines", "–", "0"] in rows
+            assert ["timelines", "\u2013", "0"] in rows
             assert ["bad_signature", "7"] in [[row[0], row[-1]] for row in rows]
             await page.wait_for("document.querySelectorAll('svg .line[d*=L]').length >= 2")
             assert re.fullmatch(r"[\d,]+/s · indexer", await page.evaluate("document.title"))
