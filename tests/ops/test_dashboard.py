@@ -27,6 +27,7 @@ requests = Requests()
 for status in (200, 200, 500):
     requests.observe("/xrpc/app.bsky.feed.getTimeline", status, 0.002)
 requests.observe("/xrpc/<script>", 404, 0.001)
+requests.looked_up({("timelines", "hit"): 3, ("timelines", "miss"): 1, ("timelines", "not filled"): 9})
 """
 
 
@@ -140,6 +141,8 @@ async def test_a_browser_shows_rates_and_percentiles_and_what_is_wrong(tmp_path:
             assert [upstream, "yes", "31,500,000,000"] in [row[:3] for row in rows]
             assert ["app.bsky.feed.getTimeline", "3", "0", "1"] in [[row[0], *row[4:]] for row in rows]
             assert ["other", "1", "1", "0"] in [[row[0], *row[4:]] for row in rows]
+            # nothing was looked up while the page was open
+            assert ["timelines", "\u2013", "0"] in rows
             assert ["bad_signature", "7"] in [[row[0], row[-1]] for row in rows]
             await page.wait_for("document.querySelectorAll('svg .line[d*=L]').length >= 2")
             assert re.fullmatch(r"[\d,]+/s · indexer", await page.evaluate("document.title"))
