@@ -67,7 +67,12 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
             "--accounts",
             "2",
         ): "expected at most 800 events for 2 accounts",
-        ("--write", str(tmp_path / "x.frames"), "--accounts", "1"): "expected at least 2 accounts, got 1",
+        (
+            "--write",
+            str(tmp_path / "x.frames"),
+            "--accounts",
+            "1",
+        ): "expected a whole number of at least 2, got '1'",
         ("--frames", str(tmp_path / "none.frames")): "expected a file, got",
     }.items():
         done = indexer(*arguments)
