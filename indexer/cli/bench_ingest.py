@@ -170,7 +170,11 @@ async def _measure(
         await connection.close()
     assert sizes is not None
     first, last = samples[0], samples[-1]
-    events, seconds = last.events - first.events, max(last.seconds - first.seconds, 1e-9)
+    events, seconds = last.events - first.events, last.seconds - first.seconds
+    if not events:  # one batch held them all: from the receipt of its first frame to its commit
+        events, seconds = last.events, _value(metrics, "indexer_frame_to_commit_seconds_sum")
+        samples.insert(0, Sample(last.seconds - seconds, 0, last.rss))
+        first = samples[0]
     window = min(MILLION, max(events // 4, 1))
     name = plan.frames or f"{plan.events} simulated events of {plan.accounts} accounts"
     return {
