@@ -18,6 +18,7 @@ from indexer._fastpath import cbor
 from indexer._fastpath.syntax import parse_datetime
 from indexer.errors import ConfigError, FrameError, FutureCursor, IdentityError, StoreError, UpstreamRefused
 from indexer.firehose import FirehoseOptions, Follower, FrameBatch, parse_upstream
+from indexer.firehose.broken import BrokenFrames
 from indexer.ops import metrics
 from indexer.ops.asyncio_thread import AsyncioThread
 from indexer.store.labels import LabelStore
@@ -69,6 +70,7 @@ class LabelStream:
         self._store = store
         self._options = options
         self._cursor = 0
+        self._broken_frames = BrokenFrames()
         self._document: DidDocument | None = None
         self._asked_at = -float("inf")
 
@@ -119,7 +121,8 @@ class LabelStream:
     async def _take(self, frames: list[bytes], received_at: float) -> None:
         """Keep the labels of frames, in order, and with them how far the stream has come.
 
-        Raises FrameError at a frame that is none; what came before is kept.
+        Raises FrameError at a frame that is none, unless it never decodes, however often it comes: then it is passed
+        over. What came before is kept.
         """
         kept: dict[tuple[str, ...], Label] = {}
         cursor, broken = self._cursor, None
@@ -127,6 +130,10 @@ class LabelStream:
             try:
                 seq, values = _read(frame)
             except FrameError as error:
+                if self._broken_frames.never_decodes(frame):
+                    metrics.LABELS.labels("refused").inc()
+                    log.warning("frame passed over: it never decodes", labeler=self._did, error=str(error))
+                    continue
                 broken = error
                 break
             if seq <= cursor:

@@ -230,3 +230,13 @@ def test_a_broken_frame_costs_nothing_of_what_came_before_it(
     made.frames.append(b"nonsense")
     follow(plc_url, postgres_url, 1)
     assert labels(postgres_url) == {(SUBJECT, "spam", False)}
+
+
+def test_a_frame_that_never_decodes_is_passed_over(labeler: tuple[Labeler, str], postgres_url: str) -> None:
+    made, plc_url = labeler
+    made.emit(made.label())
+    made.frames.append(b"nonsense")
+    made.emit(made.label(val="after it"))
+    follow(plc_url, postgres_url, 3)
+    assert labels(postgres_url) == {(SUBJECT, "spam", False), (SUBJECT, "after it", False)}
+    assert made.cursors == ["0", "1", "1"]
