@@ -114,6 +114,9 @@ class Writer:
                     )
                     self._number += 1
                     await connection.execute(load("last_batch_save"), self._id, self._number)
+                    if self._number.bit_count() == 1:
+                        # Plans made for empty tables may read large ones whole: made anew as batches double.
+                        await connection.execute(load("plans_discard"))
                     self._unsure = (batch, self._number)
         except asyncpg.PostgresError as error:
             await self.close()

@@ -125,16 +125,28 @@ async def test_no_statement_reads_a_whole_table(postgres_url: str, planned: str)
     if planned == "after growth":
         await connection.execute("ANALYZE")
         await _prepare(connection, names)
+    found = await whole_reads(connection, names, [name for name in STATEMENTS if name.startswith("search_")])
+    if planned == "analyzed while empty":
+        await connection.execute(load("plans_discard"))  # as the writer does before its tables are large
+    found += await whole_reads(
+        connection, names, [name for name in STATEMENTS if not name.startswith("search_")]
+    )
+    await connection.close()
+    assert not found
+
+
+async def whole_reads(
+    connection: asyncpg.Connection[Any], prepared: dict[str, str], names: list[str]
+) -> list[str]:
+    """Which of the statements read much more of a large table than they must, and how."""
     found = []
-    for name, text in STATEMENTS.items():
-        if planned == "analyzed while empty" and not name.startswith("search_"):
-            continue  # of these three others read whole tables then: post_prefetch, post_ancestors, post_delete
+    for name in names:
         transaction = connection.transaction()
         await transaction.start()
         await stage(connection)
-        given = parameters(name, text)[2]
+        given = parameters(name, STATEMENTS[name])[2]
         answer = await connection.fetchval(
-            f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE {names[name]}{given}"
+            f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE {prepared[name]}{given}"
         )
         for node in nodes(json.loads(answer)[0]["Plan"]):
             table = node.get("Relation Name", "")
@@ -144,8 +156,7 @@ async def test_no_statement_reads_a_whole_table(postgres_url: str, planned: str)
                     f"{name} reads {read:.0f} rows of {table}: {node['Node Type']} {node.get('Index Name')}"
                 )
         await transaction.rollback()
-    await connection.close()
-    assert not found
+    return found
 
 
 async def _prepare(connection: asyncpg.Connection[Any], names: dict[str, str]) -> None:
