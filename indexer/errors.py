@@ -69,6 +69,15 @@ class FutureCursor(UpstreamError):
     """The upstream's sequence is behind our cursor: only the operator may decide to reset it."""
 
 
+class HostUnavailable(UpstreamError):
+    """A host fails or asks for patience. `until`: when to ask again, on the client's clock. `reached`: it answered."""
+
+    def __init__(self, message: str, until: float, *, reached: bool = True) -> None:
+        super().__init__(message)
+        self.until = until
+        self.reached = reached
+
+
 class VerificationError(UpstreamError):
     """A commit, record or identity does not prove what it claims."""
 

@@ -105,6 +105,7 @@ def test_config_prints_effective_values_with_their_sources() -> None:
         (errors.StoreError("x"), 69),
         (errors.SchemaTooNew("x"), 1),
         (errors.FutureCursor("x"), 1),
+        (errors.HostUnavailable("x", 0.0), 69),
         (errors.InvariantBroken("x"), 70),
         (ZeroDivisionError(), 70),
         (KeyboardInterrupt(), 130),

@@ -35,6 +35,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], int], ...] = (
     (errors.CacheError, UNAVAILABLE),
     (errors.EmbeddedServerError, UNAVAILABLE),
     (errors.ConnectionLost, UNAVAILABLE),
+    (errors.HostUnavailable, UNAVAILABLE),
     (errors.InvariantBroken, BUG),
     (errors.IndexerError, FAILURE),
     (KeyboardInterrupt, INTERRUPTED),

@@ -15,8 +15,8 @@ import anyio
 import structlog
 
 from indexer._fastpath.tid import to_int
-from indexer.errors import UpstreamError
-from indexer.sync.pds import HostUnavailable, Page, PdsClient, RepositoryStatus
+from indexer.errors import HostUnavailable, UpstreamError
+from indexer.sync.pds import Page, PdsClient, RepositoryStatus
 from indexer.sync.resync import Resynchronizer, Statistics
 
 logger = structlog.get_logger("indexer.sync")
@@ -24,6 +24,8 @@ logger = structlog.get_logger("indexer.sync")
 PAGE_SIZE = 1000
 ATTEMPTS = 8
 """Times that a page is asked for before the host counts as gone; the pauses between them grow to minutes."""
+FIRST_ATTEMPTS = 3
+"""The same before the host was reached for the first time: whoever mistyped its name is to hear of it soon."""
 POLL_SECONDS = 0.1
 
 
@@ -75,6 +77,7 @@ class Backfill:
         self._store = store
         self._resync = resync
         self._position = Position()
+        self._reached = False
 
     @property
     def progress(self) -> Progress:
@@ -105,15 +108,20 @@ class Backfill:
         return self._position
 
     async def _page(self, cursor: str | None) -> Page:
-        for attempt in range(ATTEMPTS):
+        failures = 0
+        while True:
             try:
-                return await self._client.list_repositories(self._host, cursor, PAGE_SIZE)
+                page = await self._client.list_repositories(self._host, cursor, PAGE_SIZE)
             except HostUnavailable as error:
-                if attempt + 1 == ATTEMPTS:
+                failures += 1
+                self._reached |= error.reached
+                if failures == (ATTEMPTS if self._reached else FIRST_ATTEMPTS):
                     raise
                 logger.warning("listing interrupted", host=self._host, error=str(error))
                 await anyio.sleep(self._client.seconds_until(error.until))
-        raise AssertionError
+            else:
+                self._reached = True
+                return page
 
     async def run(self, on_progress: Callable[[Progress], None] | None = None) -> Progress:
         """List everything and fetch it here, without a stream beside it; returns when nothing is left but

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 import anyio
 import orjson
 
-from indexer.errors import UpstreamError
+from indexer.errors import HostUnavailable, UpstreamError
 from indexer.sync.fetch import AnswerTooLarge, Fetcher, FetchError
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -31,14 +31,6 @@ PER_HOST = 4
 
 GONE = frozenset(("RepoNotFound", "RepoDeactivated", "RepoTakendown", "RepoSuspended"))
 """Errors by which a host says that it does not (now) give out a repository."""
-
-
-class HostUnavailable(UpstreamError):
-    """A host fails or asks for patience; `until` is when to ask again, on the client's clock."""
-
-    def __init__(self, message: str, until: float) -> None:
-        super().__init__(message)
-        self.until = until
 
 
 class RepositoryUnavailable(UpstreamError):
@@ -221,7 +213,7 @@ class PdsClient:
                 pause = self._next_pause(url)
                 host.failures += 1
                 host.paused_until = max(host.paused_until, self._clock() + pause)
-                raise HostUnavailable(str(error), host.paused_until) from error
+                raise HostUnavailable(str(error), host.paused_until, reached=False) from error
             else:
                 host.failures = 0
 

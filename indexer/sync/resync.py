@@ -27,9 +27,9 @@ from typing import NamedTuple
 import anyio
 import structlog
 
-from indexer.errors import IdentityNotFound, StoreError, UpstreamError
+from indexer.errors import HostUnavailable, IdentityNotFound, StoreError, UpstreamError
 from indexer.sync.export import Export, Exporter
-from indexer.sync.pds import HostUnavailable, RepositoryUnavailable
+from indexer.sync.pds import RepositoryUnavailable
 from indexer.sync.policy import RepositoryState
 
 logger = structlog.get_logger("indexer.sync")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -136,6 +137,18 @@ async def test_a_host_that_fails_for_a_while_is_asked_again(http: HttpServer) ->
         backfill._client.seconds_until = recover  # type: ignore[method-assign]
         assert (await backfill.list_all()).finished
     assert time.monotonic() - began >= 0.9
+
+
+async def test_a_host_that_is_not_there_is_given_up_soon(http: HttpServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    index = Import()
+    began = time.monotonic()
+    async with importing(HostedWorld(http), index) as there:
+        backfill = Backfill(f"http://127.0.0.1:{port}", there._client, index, index.resync)
+        with pytest.raises(UpstreamError, match=f"expected a connection to 127.0.0.1:{port}"):
+            await backfill.list_all()
+    assert time.monotonic() - began < 20
 
 
 async def test_a_cursor_that_does_not_move_ends_the_listing(http: HttpServer) -> None:

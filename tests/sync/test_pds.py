@@ -10,10 +10,11 @@ import orjson
 import pytest
 
 from indexer._fastpath.events import AccountEvent
+from indexer.errors import HostUnavailable
 from indexer.simulation.account import World
 from indexer.sync.account_check import AccountChecker
 from indexer.sync.fetch import Fetcher
-from indexer.sync.pds import AnswerRefused, HostUnavailable, PdsClient, RepositoryUnavailable
+from indexer.sync.pds import AnswerRefused, PdsClient, RepositoryUnavailable
 from indexer.sync.policy import AccountStatus, Confirmation
 from tests.sync.hosted import SYNC, HostedWorld
 from tests.sync.servers import Answer, HttpServer
