@@ -214,10 +214,10 @@ cdef class Batch(Stages):
         cdef WaveRows rows = self.rows_of(wave, DELETED)
         return copy_deletes(&rows)
 
-    def copy_posts(self, int wave) -> bytes:
-        """The COPY body of stage_post."""
+    def copy_posts(self, int wave, stored_forms=None) -> bytes:
+        """The COPY body of stage_post. stored_forms: a list of records -> a list of the bytes to be stored instead."""
         cdef WaveRows rows = self.rows_of(wave, POST)
-        return copy_posts(&rows)
+        return copy_posts(&rows, stored_forms)
 
     def copy_repos(self) -> bytes:
         """The COPY body of stage_repo: the last state that the batch gives each repository, and when its account's first

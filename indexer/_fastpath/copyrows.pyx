@@ -136,7 +136,8 @@ cdef uint8_t *put_edge(uint8_t *p, const WaveRows *wave, const Row *row, bint re
     return boolean(p, row.action == ACTION_UPDATE)
 
 
-cdef uint8_t *put_post(uint8_t *p, const WaveRows *wave, const Row *row) noexcept nogil:
+cdef uint8_t *put_post(uint8_t *p, const WaveRows *wave, const Row *row, const uint8_t *record, size_t n) noexcept nogil:
+    """`record`: the bytes to be stored."""
     cdef int64_t indexed_at = wave.frames[row.frame].time
     p = put16(p, 15)
     p = int4(p, row.n)
@@ -149,7 +150,7 @@ cdef uint8_t *put_post(uint8_t *p, const WaveRows *wave, const Row *row) noexcep
     p = reference(p, wave, &row.third)
     p = int4(p, row.flags)
     p = bytea(p, row.cid + 4, 32)
-    p = bytea(p, row.record.p, row.record.n)
+    p = bytea(p, record, n)
     return boolean(p, row.action == ACTION_UPDATE)
 
 
@@ -207,21 +208,41 @@ cdef bytes copy_edges(const WaveRows *wave):
     return cut(out, <size_t> (p - start))
 
 
-cdef bytes copy_posts(const WaveRows *wave):
+cdef bytes copy_posts(const WaveRows *wave, stored_forms):
     """stage_post."""
     cdef size_t most = 0
     cdef uint32_t i
+    cdef const Row *row
+    cdef bytes record
+    cdef list records = None
     cdef PyObject *out
     cdef uint8_t *start
     cdef uint8_t *p
-    for i in range(wave.count):
-        most += ROW_MOST + wave.rows[wave.order[i]].record.n
+    if stored_forms is not None:
+        records = []
+        for i in range(wave.count):
+            row = &wave.rows[wave.order[i]]
+            records.append((<const char *> row.record.p)[:row.record.n])
+        records = stored_forms(records)
+        if len(records) != wave.count:
+            raise ValueError(f"expected the stored forms of {wave.count} records, got {len(records)}")
+        for record in records:
+            most += ROW_MOST + len(record)
+    else:
+        for i in range(wave.count):
+            most += ROW_MOST + wave.rows[wave.order[i]].record.n
     out = room_for(most)
     start = <uint8_t *> PyBytes_AS_STRING(out)
     p = start
-    with nogil:
+    if records is None:
+        with nogil:
+            for i in range(wave.count):
+                row = &wave.rows[wave.order[i]]
+                p = put_post(p, wave, row, row.record.p, row.record.n)
+    else:
         for i in range(wave.count):
-            p = put_post(p, wave, &wave.rows[wave.order[i]])
+            record = <bytes> records[i]
+            p = put_post(p, wave, &wave.rows[wave.order[i]], <const uint8_t *> PyBytes_AS_STRING(<PyObject *> record), len(record))
     return cut(out, <size_t> (p - start))
 
 

@@ -371,7 +371,7 @@ class Hydrator:
         packs: set[str] = set()
         for actor in wanted:
             profile = state.actors[actor].profile if actor in state.actors else None
-            if profile is not None and b"joinedViaStarterPack" in profile.record:
+            if profile is not None and profile.holds(b"joinedViaStarterPack"):
                 via = profile.value().get("joinedViaStarterPack")
                 if isinstance(via, dict) and isinstance(via.get("uri"), str):
                     packs.add(via["uri"])

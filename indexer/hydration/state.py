@@ -53,7 +53,7 @@ __all__ = [
 
 
 class Stored(msgspec.Struct, gc=False):
-    """A record's bytes, converted when first looked at."""
+    """A record's bytes in their stored form (records/compression.py), converted when first looked at."""
 
     record: bytes
     _json: bytes | None = None
@@ -61,18 +61,23 @@ class Stored(msgspec.Struct, gc=False):
 
     def json(self) -> orjson.Fragment:
         """The record for an answer, verbatim."""
-        if self._json is None:
-            self._json = record_json(self.record)
-        return orjson.Fragment(self._json)
+        return orjson.Fragment(self._text())
 
     def value(self) -> Json:
         """The record for rules and views to look into, in JSON form."""
         if self._value is None:
-            if self._json is None:
-                self._json = record_json(self.record)
-            self._value = orjson.loads(self._json)
+            self._value = orjson.loads(self._text())
         assert self._value is not None
         return self._value
+
+    def holds(self, text: bytes) -> bool:
+        """Whether the record's JSON holds `text` anywhere: a look before value()."""
+        return text in self._text()
+
+    def _text(self) -> bytes:
+        if self._json is None:
+            self._json = record_json(self.record)
+        return self._json
 
 
 class Actor(msgspec.Struct, gc=False):

@@ -15,6 +15,7 @@ import asyncpg
 from indexer._fastpath import cbor
 from indexer.records import gates
 from indexer.records.collections import LIST, LIST_ITEM, POSTGATE, THREADGATE
+from indexer.records.compression import original
 from indexer.records.kind import Place
 from indexer.records.kinds import KINDS
 from indexer.records.threads import Gates, Known, NewPost, PostId, ThreadGate
@@ -49,7 +50,8 @@ async def read_gates(connection: asyncpg.Connection[Any], known: Known, stream: 
     if not stored and not ops:
         return
     decoded = [
-        (kind, (key, actor), cbor.decode(record, cbor.TOLERATE_ALL)) for kind, key, actor, record in stored
+        (kind, (key, actor), cbor.decode(original(record), cbor.TOLERATE_ALL))
+        for kind, key, actor, record in stored
     ]
     changed = [(op, None if op.record is None else cbor.decode(op.record, cbor.TOLERATE_ALL)) for op in ops]
     references = await read_references(
@@ -135,7 +137,7 @@ async def _mentioned(
     for key, actor, record in await connection.fetch(
         load("post_records"), [key for key, _ in roots], [actor for _, actor in roots]
     ):
-        named = gates.mentioned_dids(cbor.decode(record, cbor.TOLERATE_ALL))
+        named = gates.mentioned_dids(cbor.decode(original(record), cbor.TOLERATE_ALL))
         mentioned[key, actor].append((-1, {repliers[did] for did in named if did in repliers}))
     for new in stream.news:
         if new.post.id in mentioned and not (new.stored and mentioned[new.post.id] and not new.is_update):

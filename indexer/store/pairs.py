@@ -17,6 +17,7 @@ import asyncpg
 
 from indexer._fastpath import cbor
 from indexer.records.collections import LIST_BLOCK, LIST_ITEM, VERIFICATION
+from indexer.records.compression import original
 from indexer.records.kind import Pair, Place, RecordKind
 from indexer.records.kinds import KINDS
 from indexer.records.notices import Notice
@@ -90,7 +91,7 @@ class PairTable:
         rows = await connection.fetch(
             load("pair_holders", table=self._table, kind=self._kind.code, match=_MATCH[self._table]), *columns
         )
-        records = [cbor.decode(row["record"], cbor.TOLERATE_ALL) for row in rows]
+        records = [cbor.decode(original(row["record"]), cbor.TOLERATE_ALL) for row in rows]
         references = await read_references(connection, records)
         assert self._kind.row is not None
         for row, record in zip(rows, records, strict=True):

@@ -5,14 +5,15 @@ Owns the bodies and lists of one StoredBatch, nothing else: a quarter of the roo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from indexer.records.collections import BLOCK, LIKE
+from indexer.records.compression import compress
 from indexer.store.batch import PostRelation, RecordOp, StoredBatch
 
 
 class ReadyBatch:
-    """What `batch` answers, kept; nothing in here points into the batch's frames."""
+    """What `batch` answers, kept, the records of posts compressed; nothing in here points into the batch's frames."""
 
     def __init__(self, batch: StoredBatch) -> None:
         waves = range(batch.waves)
@@ -28,7 +29,7 @@ class ReadyBatch:
             kind: [batch.copy_edges(kind, wave) for wave in waves] for kind in range(LIKE, BLOCK + 1)
         }
         self._deletes = [batch.copy_deletes(wave) for wave in waves]
-        self._posts = [batch.copy_posts(wave) for wave in waves]
+        self._posts = [batch.copy_posts(wave, compress) for wave in waves]
         self._repos = batch.copy_repos()
         self._post_relations = [batch.post_relations(wave) for wave in waves]
         self._record_ops = [batch.record_ops(wave) for wave in waves]
@@ -39,7 +40,9 @@ class ReadyBatch:
     def copy_deletes(self, wave: int) -> bytes:
         return self._deletes[wave]
 
-    def copy_posts(self, wave: int) -> bytes:
+    def copy_posts(
+        self, wave: int, stored_forms: Callable[[list[bytes]], list[bytes]] | None = None
+    ) -> bytes:
         return self._posts[wave]
 
     def copy_repos(self) -> bytes:

@@ -17,6 +17,7 @@ from indexer._fastpath import cbor
 from indexer.errors import FrameError
 from indexer.records import profile
 from indexer.records.collections import ANY_OTHER, PROFILE
+from indexer.records.compression import compress
 from indexer.records.kind import Place, created_at, milliseconds
 from indexer.records.kinds import KINDS
 from indexer.records.notices import Notice
@@ -193,9 +194,7 @@ async def _write(
         )
     if own := [path[2] for path in gone if path[0] == PROFILE]:
         await connection.execute(load("profile_delete"), own)
-    if rows:
-        await connection.execute(load("record_insert"), *(list(column) for column in zip(*rows, strict=True)))
-    if profiles:
-        await connection.execute(
-            load("profile_insert"), *(list(column) for column in zip(*profiles, strict=True))
-        )
+    for statement, inserted in (("record_insert", rows), ("profile_insert", profiles)):
+        if inserted:
+            *columns, records = zip(*inserted, strict=True)
+            await connection.execute(load(statement), *map(list, columns), compress(records))

@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 
 from indexer._fastpath import cbor
+from indexer.records.compression import original
 from indexer.records.words import account_names, as_tsvector, post_words
 from indexer.store.pool import connect, store_errors
 from indexer.store.sql import load
@@ -117,7 +118,7 @@ class SearchIndex:
 def _record(row: Any) -> dict[str, Any]:
     if row["record"] is None:
         return {}
-    value = cbor.decode(row["record"], cbor.TOLERATE_ALL)
+    value = cbor.decode(original(row["record"]), cbor.TOLERATE_ALL)
     return value if isinstance(value, dict) else {}
 
 

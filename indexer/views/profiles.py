@@ -95,7 +95,7 @@ def account_labels(state: State, found: Actor) -> list[Json]:
     """Labels on an account and its profile, those by itself included."""
     uri = f"at://{found.did}/app.bsky.actor.profile/self"
     labels = labels_of(state, found.did) + labels_of(state, uri)
-    if found.profile is not None and found.profile_cid is not None and b"#selfLabels" in found.profile.record:
+    if found.profile is not None and found.profile_cid is not None and found.profile.holds(b"#selfLabels"):
         labels += self_labels(uri, found.did, cid_text(found.profile_cid), found.profile.value())
     return labels
 

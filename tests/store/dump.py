@@ -9,6 +9,7 @@ import asyncpg
 from indexer._fastpath.cid import CID
 from indexer._fastpath.tid import to_text
 from indexer.records.collections import LIST, LIST_ITEM, NSIDS, POST, REPOST, STARTER_PACK
+from indexer.records.compression import original
 from indexer.records.edges import rebuild_edge, record_digest
 from indexer.records.notices import REASONS
 
@@ -53,7 +54,7 @@ async def dump(connection: asyncpg.Connection[Any]) -> dict[str, Any]:
             p["flags"] & ~255,
             p["sort_at"],
             p["indexed_at"],
-            p["record"],
+            original(p["record"]),
         )
         for p in posts
     }
@@ -77,7 +78,7 @@ async def dump(connection: asyncpg.Connection[Any]) -> dict[str, Any]:
             cid(r["cid"]),
             r["created_at"],
             r["indexed_at"],
-            r["record"],
+            original(r["record"]),
         )
         for r in await connection.fetch("SELECT * FROM record")
     }
@@ -87,7 +88,7 @@ async def dump(connection: asyncpg.Connection[Any]) -> dict[str, Any]:
             r["created_at"],
             r["indexed_at"],
             names.uri(STARTER_PACK, r["joined_key"], r["joined_actor"]),
-            r["record"],
+            original(r["record"]),
         )
         for r in await connection.fetch("SELECT * FROM profile")
     }

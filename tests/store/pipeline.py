@@ -12,6 +12,7 @@ from indexer._fastpath.batch import Batch, decode
 from indexer.store.deltas import Deltas
 from indexer.store.intern import Interner
 from indexer.store.pool import connect
+from indexer.store.ready import ReadyBatch
 from indexer.store.writer import Writer
 
 NOW = 4_000_000_000_000
@@ -53,6 +54,6 @@ class Pipeline:
         """Apply one batch."""
         batch = await self.prepare(frames)
         self.seq += 1
-        deltas = await self.writer.apply(batch, "test", self.seq)
+        deltas = await self.writer.apply(ReadyBatch(batch), "test", self.seq)
         self.accounts.committed(batch.generation)
         return deltas

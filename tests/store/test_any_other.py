@@ -8,6 +8,7 @@ import pytest
 
 from indexer._fastpath import cbor
 from indexer.records.collections import ANY_OTHER
+from indexer.records.compression import original
 from indexer.store.repositories import repository_records
 from tests.store.cast import Cast, did_of
 from tests.store.pipeline import Pipeline
@@ -36,7 +37,7 @@ def _cast() -> tuple[Cast, dict[str, str]]:
 
 async def _kept(pipeline: Pipeline) -> list[tuple[str, str, Any]]:
     rows = await pipeline.connection.fetch(KEPT)
-    return [(row["path"], row["did"], cbor.decode(row["record"])) for row in rows]
+    return [(row["path"], row["did"], cbor.decode(original(row["record"]))) for row in rows]
 
 
 @pytest.mark.parametrize("together", [False, True], ids=["one by one", "together"])

@@ -10,6 +10,7 @@ import msgspec
 
 from indexer._fastpath import cbor
 from indexer.records.collections import LIST_ITEM
+from indexer.records.compression import original
 from indexer.store.reads.cursors import Cursor, cut, place, read_page
 from indexer.store.reads.database import Database, Row
 from indexer.store.reads.feeds import FeedItem
@@ -151,5 +152,5 @@ class Lists:
 
 
 def _subject(record: bytes) -> Any:
-    value = cbor.decode(record, cbor.TOLERATE_ALL)
+    value = cbor.decode(original(record), cbor.TOLERATE_ALL)
     return value.get("subject") if isinstance(value, dict) else None
