@@ -160,8 +160,8 @@ class World:
         key = self.new_tid(at)
         table = {LIKE: '"like"', REPOST: "repost"}[kind]
         await self.connection.execute(
-            f"INSERT INTO {table} (rkey, actor, subject_key, subject_actor, created_at, indexed_at)"
-            " VALUES ($1, $2, $3, $4, $5, $6)",
+            f"INSERT INTO {table} (rkey, actor, subject_key, subject_actor, lag, skew)"
+            " VALUES ($1, $2, $3, $4, edge_lag($1, $5, $6), edge_skew($1, $5, $6))",
             key, account.id, subject.key, subject.account.id, at, at + 5,
         )  # fmt: skip
         await self.count(

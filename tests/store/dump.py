@@ -14,6 +14,8 @@ from indexer.records.edges import rebuild_edge, record_digest
 from indexer.records.notices import REASONS
 
 EDGES = {1: "like", 2: "repost", 3: "follow", 4: "block"}
+SPELLED_OUT = {"like": "likes", "repost": "reposts"}
+"""The views of tables whose columns stand in fewer bytes."""
 
 
 class Names:
@@ -60,7 +62,7 @@ async def dump(connection: asyncpg.Connection[Any]) -> dict[str, Any]:
     }
     for kind, table in EDGES.items():
         tables[table] = {}
-        for row in await connection.fetch(f'SELECT * FROM "{table}"'):
+        for row in await connection.fetch(f'SELECT * FROM "{SPELLED_OUT.get(table, table)}"'):
             uri, values = _edge(names, kind, dict(row), post_cids, lean=True)
             tables[table][uri] = (*values, bool(row.get("quiet")))
     tables["duplicate"] = {}

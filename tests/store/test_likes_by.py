@@ -52,8 +52,10 @@ async def test_likes_come_in_the_order_of_their_times(postgres_url: str, seed: i
     likes = [some_like(chance, number) for number in range(chance.choice([3, 60, 400]))]
     await connection.execute("INSERT INTO actor (id, did) VALUES (1, 'did:plc:a'), (2, 'did:plc:b')")
     await connection.executemany(
-        """INSERT INTO "like" (rkey, actor, subject_key, subject_actor, created_at, indexed_at, subject_cid)
-        VALUES ($1, 1, $1, 2, $2, $3, 'c'), ($1, 3, $1, 2, $2, $3, 'c')""",
+        """INSERT INTO "like" (rkey, actor, subject_key, subject_actor, lag, skew, subject_cid, more)
+        SELECT $1, actor, $1, 2, edge_lag($1, $2, $3), edge_skew($1, $2, $3), 'c',
+            edge_more($1, $2, $3, NULL, NULL, NULL, NULL, NULL)
+        FROM (VALUES (1), (3)) AS by (actor)""",
         likes,
     )
     times = {rkey: min(created_at, indexed_at) for rkey, created_at, indexed_at in likes}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import asyncpg
 import pytest
 
 from indexer.errors import SchemaTooNew, StoreError
@@ -68,9 +70,10 @@ def test_describe_shows_no_password() -> None:
     assert describe("postgresql://user:secret@/x?host=/run/pg&port=5") == "database 'x' on /run/pg:5"
 
 
-async def test_likes_of_before_are_found_by_their_account(empty_postgres_url: str) -> None:
-    before = [migration for migration in migrations() if migration.number < 8]
-    connection = await connect(empty_postgres_url)
+async def _at(url: str, number: int) -> asyncpg.Connection[Any]:
+    """A database as the migrations before `number` leave it, with two accounts."""
+    before = [migration for migration in migrations() if migration.number < number]
+    connection = await connect(url)
     for migration in before:
         await connection.execute(migration.text)
     await connection.execute(load("migration_table"))
@@ -78,10 +81,15 @@ async def test_likes_of_before_are_found_by_their_account(empty_postgres_url: st
         "INSERT INTO migration (number, name, checksum) VALUES ($1, $2, $3)",
         [(migration.number, migration.name, migration.checksum) for migration in before],
     )
+    await connection.execute("INSERT INTO actor (id, did) VALUES (1, 'did:plc:a'), (2, 'did:plc:b')")
+    return connection
+
+
+async def test_likes_of_before_are_found_by_their_account(empty_postgres_url: str) -> None:
+    connection = await _at(empty_postgres_url, 8)
     day = 86_400_000
     time = 1_767_225_600_000
     likes = [(time * 1000 << 10, time), (time * 1000 << 10 | 1, time - 9 * day), (-1, time - 1)]
-    await connection.execute("INSERT INTO actor (id, did) VALUES (1, 'did:plc:a'), (2, 'did:plc:b')")
     await connection.executemany(
         """INSERT INTO "like" (rkey, actor, subject_key, subject_actor, created_at, indexed_at, subject_cid)
         VALUES ($1, 1, $1, 2, $2, $2, 'c')""",
@@ -90,4 +98,44 @@ async def test_likes_of_before_are_found_by_their_account(empty_postgres_url: st
     assert await migrate_connection(connection) == [m.name for m in migrations() if m.number >= 8]
     rows = await connection.fetch(statements()["likes_by"], 1, time, 10)
     assert [(row["edge_rkey"], row["sort_at"]) for row in rows] == [likes[0], likes[2], likes[1]]
+    await connection.close()
+
+
+COLUMNS = (
+    "rkey, actor, subject_key, subject_actor, created_at, indexed_at, via_key, via_actor, via_cid, subject_cid, "
+    "extra, quiet"
+)
+
+
+async def test_likes_and_reposts_of_before_keep_every_column(empty_postgres_url: str) -> None:
+    connection = await _at(empty_postgres_url, 9)
+    time = 1_767_225_600_000
+    key, far, edge = time * 1000 << 10, 253_402_300_799_000, 2**31
+    rows = [
+        (key + place, 1, 7 + place, 2, created, indexed, *via, cid, extra, quiet)
+        for place, (created, indexed, via, cid, extra, quiet) in enumerate(
+            (created, indexed, via, cid, extra, quiet)
+            for created, indexed in [
+                (time, time), (time + 40, time), (time, time + 40), (time - edge, time), (time - edge + 1, time),
+                (time + edge - 1, time + edge - 1), (time + edge, time + edge), (time, time + edge),
+                (time + edge, time),
+                (0, 0), (-62_135_596_800_000, time), (far, far), (far, time), (time, far),
+            ]
+            for via in [(None, None, None), (-3, 2, b"v" * 32)]
+            for cid in [None, b"c" * 32]
+            for extra in [None, b"\xa0"]
+            for quiet in [None, True]
+        )
+    ]  # fmt: skip
+    rows += [
+        (rare, 1, rare, 2, time, time - 5, None, None, None, None, None, None) for rare in (-1, 1, 2**63 - 1)
+    ]
+    for table in ("like", "repost"):
+        await connection.copy_records_to_table(table, columns=COLUMNS.split(", "), records=rows)
+    await migrate_connection(connection)
+    for view in ("likes", "reposts"):
+        found = await connection.fetch(f"SELECT {COLUMNS}, sort_at FROM {view}")
+        assert sorted(map(tuple, found)) == sorted((*row, min(row[4], row[5])) for row in rows)
+    ordinary = await connection.fetchval('SELECT count(*) FROM "like" WHERE more IS NULL')
+    assert ordinary == 2 * 7 + 1
     await connection.close()

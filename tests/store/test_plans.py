@@ -47,8 +47,8 @@ async def fill(connection: asyncpg.Connection[Any]) -> None:
     await connection.execute(
         f"""INSERT INTO actor (id, did) SELECT g, 'did:plc:' || g FROM generate_series(1, {ROWS}) g;
         INSERT INTO repo (actor, rev) SELECT g, 1 FROM generate_series(1, {ROWS}) g;
-        INSERT INTO "like" SELECT g, g, g, g, 1, 2 FROM generate_series(1, {ROWS}) g;
-        INSERT INTO repost SELECT g, g, g, g, 1, 2 FROM generate_series(1, {ROWS}) g;
+        INSERT INTO "like" SELECT g, g, 1, 2, g, 0 FROM generate_series(1, {ROWS}) g;
+        INSERT INTO repost SELECT g, g, 1, 2, g, 0 FROM generate_series(1, {ROWS}) g;
         INSERT INTO follow SELECT g, 1, g, g, g FROM generate_series(1, {ROWS}) g;
         INSERT INTO follow SELECT g + {ROWS}, g + 2, 2, g, g FROM generate_series(1, {ROWS}) g;
         INSERT INTO block SELECT g, 1, g, g, g FROM generate_series(1, {ROWS}) g;

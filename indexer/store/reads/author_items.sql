@@ -15,14 +15,14 @@
 )
 UNION ALL
 (
-    SELECT least(r.created_at, r.indexed_at), r.subject_key, r.subject_actor, NULL, r.rkey, r.actor, r.created_at, s.did,
+    SELECT r.sort_at, r.subject_key, r.subject_actor, NULL, r.rkey, r.actor, r.created_at, s.did,
         r.via_key, v.did, r.via_cid, coalesce(r.subject_cid, p.cid), r.extra
-    FROM repost r
+    FROM reposts r
     JOIN post p ON p.rkey = r.subject_key AND p.actor = r.subject_actor
     JOIN actor s ON s.id = r.subject_actor
     LEFT JOIN actor v ON v.id = r.via_actor
-    WHERE $4 = 0 AND r.actor = $1 AND least(r.created_at, r.indexed_at) <= $2
-    ORDER BY least(r.created_at, r.indexed_at) DESC
+    WHERE $4 = 0 AND r.actor = $1 AND r.sort_at <= $2
+    ORDER BY r.sort_at DESC
     FETCH FIRST $3 ROWS WITH TIES
 )
 ORDER BY sort_at DESC;

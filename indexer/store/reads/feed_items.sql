@@ -6,10 +6,10 @@ SELECT p.sort_at, p.rkey, p.actor, p.cid, NULL::bigint AS repost_rkey, NULL::big
 FROM unnest($1::bigint[], $2::bigint[]) AS k (rkey, actor)
 JOIN post p ON p.rkey = k.rkey AND p.actor = k.actor
 UNION ALL
-SELECT least(r.created_at, r.indexed_at), r.subject_key, r.subject_actor, NULL, r.rkey, r.actor,
+SELECT r.sort_at, r.subject_key, r.subject_actor, NULL, r.rkey, r.actor,
     r.created_at, s.did, r.via_key, v.did, r.via_cid, coalesce(r.subject_cid, p.cid), r.extra
 FROM unnest($3::bigint[], $4::bigint[]) AS k (rkey, actor)
-JOIN repost r ON r.rkey = k.rkey AND r.actor = k.actor
+JOIN reposts r ON r.rkey = k.rkey AND r.actor = k.actor
 JOIN post p ON p.rkey = r.subject_key AND p.actor = r.subject_actor
 JOIN actor s ON s.id = r.subject_actor
 LEFT JOIN actor v ON v.id = r.via_actor;

@@ -2,10 +2,10 @@
 -- $1 key, $2 actor of the post, $3 viewer
 SELECT l.actor
 FROM (
-    SELECT actor, least(created_at, indexed_at) AS sort_at
-    FROM "like"
+    SELECT actor, sort_at
+    FROM likes
     WHERE subject_key = $1 AND subject_actor = $2
-    ORDER BY least(created_at, indexed_at) DESC
+    ORDER BY sort_at DESC
     LIMIT 500
 ) AS l
 WHERE EXISTS (SELECT FROM follow f WHERE f.actor = $3 AND f.subject_actor = l.actor)

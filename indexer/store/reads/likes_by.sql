@@ -2,11 +2,11 @@
 -- day of the like's own but for those in like_untimely: so the $3 latest by key tell below which key there is nothing later.
 -- $1 actor, $2 no later than (ms), $3 at least this many if there are
 WITH latest AS MATERIALIZED (
-    SELECT least(e.created_at, e.indexed_at) AS sort_at
-    FROM "like" e
+    SELECT e.sort_at
+    FROM likes e
     WHERE e.actor = $1 AND e.rkey <= (greatest(0, least($2::bigint, 9000000000000)) + 172800000) * 1024000
-        AND least(e.created_at, e.indexed_at) <= $2
-        AND abs(least(e.created_at, e.indexed_at) - (e.rkey >> 10) / 1000) <= 86400000
+        AND e.sort_at <= $2
+        AND abs(e.sort_at - (e.rkey >> 10) / 1000) <= 86400000
     ORDER BY e.rkey DESC
     LIMIT $3
 )
@@ -14,23 +14,23 @@ SELECT e.sort_at, e.rkey AS edge_rkey, e.actor AS edge_actor, e.subject_key AS r
     e.created_at, e.via_key, v.did AS via_did, e.via_cid, coalesce(e.subject_cid, p.cid) AS subject_cid, e.extra
 FROM (
     (
-        SELECT *, least(created_at, indexed_at) AS sort_at
-        FROM "like" e
+        SELECT *
+        FROM likes e
         WHERE e.actor = $1 AND e.rkey <= (greatest(0, least($2::bigint, 9000000000000)) + 172800000) * 1024000
             AND e.rkey >= (
                 SELECT CASE WHEN count(*) < $3 THEN -9223372036854775808 ELSE (min(sort_at) - 172800000) * 1024000 END
                 FROM latest
             )
-            AND least(created_at, indexed_at) <= $2
-            AND abs(least(created_at, indexed_at) - (rkey >> 10) / 1000) <= 86400000
+            AND sort_at <= $2
+            AND abs(sort_at - (rkey >> 10) / 1000) <= 86400000
     )
     UNION ALL
     (
-        SELECT *, least(created_at, indexed_at) AS sort_at
-        FROM "like" e
-        WHERE e.actor = $1 AND least(created_at, indexed_at) <= $2
-            AND abs(least(created_at, indexed_at) - (rkey >> 10) / 1000) > 86400000
-        ORDER BY least(created_at, indexed_at) DESC
+        SELECT *
+        FROM likes e
+        WHERE e.actor = $1 AND sort_at <= $2
+            AND abs(sort_at - (rkey >> 10) / 1000) > 86400000
+        ORDER BY sort_at DESC
         FETCH FIRST $3 ROWS WITH TIES
     )
     ORDER BY sort_at DESC

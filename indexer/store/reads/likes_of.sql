@@ -3,10 +3,10 @@
 SELECT e.sort_at, e.rkey AS edge_rkey, e.actor AS edge_actor, e.subject_key AS rkey, e.subject_actor AS actor, s.did,
     e.created_at, e.via_key, v.did AS via_did, e.via_cid, coalesce(e.subject_cid, p.cid) AS subject_cid, e.extra
 FROM (
-    SELECT *, least(created_at, indexed_at) AS sort_at
-    FROM "like" e
-    WHERE e.subject_key = $1 AND e.subject_actor = $2 AND least(created_at, indexed_at) <= $3
-    ORDER BY least(created_at, indexed_at) DESC
+    SELECT *
+    FROM likes e
+    WHERE e.subject_key = $1 AND e.subject_actor = $2 AND sort_at <= $3
+    ORDER BY sort_at DESC
     FETCH FIRST $4 ROWS WITH TIES
 ) AS e
 JOIN actor s ON s.id = e.subject_actor

@@ -4,13 +4,13 @@
 SELECT e.sort_at, e.rkey AS edge_rkey, e.actor AS edge_actor, e.subject_key AS rkey, e.subject_actor AS actor, s.did,
     e.created_at, e.via_key, v.did AS via_did, e.via_cid, coalesce(e.subject_cid, p.cid) AS subject_cid, e.extra
 FROM (
-    SELECT *, least(created_at, indexed_at) AS sort_at
-    FROM repost e
+    SELECT *
+    FROM reposts e
     WHERE e.subject_actor = $1 AND e.quiet IS NULL AND e.actor <> e.subject_actor
-        AND (least(created_at, indexed_at) / 21600000)::integer <= ($2::bigint / 21600000) AND least(created_at, indexed_at) < $2
+        AND (sort_at / 21600000)::integer <= ($2::bigint / 21600000) AND sort_at < $2
         AND (e.subject_key < 0 OR EXISTS (SELECT FROM post p WHERE p.rkey = e.subject_key AND p.actor = e.subject_actor))
         AND (NOT $4::boolean OR EXISTS (SELECT FROM follow f WHERE f.actor = $1 AND f.subject_actor = e.actor))
-    ORDER BY (least(created_at, indexed_at) / 21600000)::integer DESC, least(created_at, indexed_at) DESC
+    ORDER BY (sort_at / 21600000)::integer DESC, sort_at DESC
     FETCH FIRST $3 ROWS WITH TIES
 ) AS e
 JOIN actor s ON s.id = e.subject_actor

@@ -1,10 +1,10 @@
 -- Reposts by their own keys.
 -- $1 keys bigint[], $2 actors bigint[] (parallel)
-SELECT least(e.created_at, e.indexed_at) AS sort_at, e.rkey AS edge_rkey, e.actor AS edge_actor, e.subject_key AS rkey,
+SELECT e.sort_at, e.rkey AS edge_rkey, e.actor AS edge_actor, e.subject_key AS rkey,
     e.subject_actor AS actor, s.did, e.created_at, e.via_key, v.did AS via_did, e.via_cid,
     coalesce(e.subject_cid, p.cid) AS subject_cid, e.extra
 FROM unnest($1::bigint[], $2::bigint[]) AS k (rkey, actor)
-JOIN repost e ON e.rkey = k.rkey AND e.actor = k.actor
+JOIN reposts e ON e.rkey = k.rkey AND e.actor = k.actor
 JOIN actor s ON s.id = e.subject_actor
 LEFT JOIN actor v ON v.id = e.via_actor
 LEFT JOIN post p ON p.rkey = e.subject_key AND p.actor = e.subject_actor;

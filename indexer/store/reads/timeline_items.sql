@@ -18,13 +18,13 @@ WITH followed AS MATERIALIZED (
         )
         UNION ALL
         (
-            SELECT least(r.created_at, r.indexed_at), r.subject_key, r.subject_actor, NULL, r.rkey, r.actor,
+            SELECT r.sort_at, r.subject_key, r.subject_actor, NULL, r.rkey, r.actor,
                 r.created_at, r.via_key, r.via_actor, r.via_cid, coalesce(r.subject_cid, p.cid), r.extra
-            FROM repost r
+            FROM reposts r
             JOIN post p ON p.rkey = r.subject_key AND p.actor = r.subject_actor
-            WHERE r.actor = f.actor AND least(r.created_at, r.indexed_at) <= $2
-                AND least(r.created_at, r.indexed_at) >= $3
-            ORDER BY least(r.created_at, r.indexed_at) DESC
+            WHERE r.actor = f.actor AND r.sort_at <= $2
+                AND r.sort_at >= $3
+            ORDER BY r.sort_at DESC
             FETCH FIRST $4 ROWS WITH TIES
         )
     ) AS i

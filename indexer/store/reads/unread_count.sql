@@ -2,15 +2,15 @@
 -- $1 account, $2 later than (ms)
 SELECT
     (SELECT count(*) FROM (
-        SELECT FROM "like"
+        SELECT FROM likes
         WHERE subject_actor = $1 AND quiet IS NULL AND actor <> subject_actor
-            AND (least(created_at, indexed_at) / 21600000)::integer >= ($2::bigint / 21600000) AND least(created_at, indexed_at) > $2
+            AND (sort_at / 21600000)::integer >= ($2::bigint / 21600000) AND sort_at > $2
         LIMIT 10000
     ) AS likes)
     + (SELECT count(*) FROM (
-        SELECT FROM repost
+        SELECT FROM reposts
         WHERE subject_actor = $1 AND quiet IS NULL AND actor <> subject_actor
-            AND (least(created_at, indexed_at) / 21600000)::integer >= ($2::bigint / 21600000) AND least(created_at, indexed_at) > $2
+            AND (sort_at / 21600000)::integer >= ($2::bigint / 21600000) AND sort_at > $2
         LIMIT 10000
     ) AS reposts)
     + (SELECT count(*) FROM (

@@ -15,10 +15,10 @@ CROSS JOIN LATERAL (
     )
     UNION ALL
     (
-        SELECT r.rkey, r.actor, true, least(r.created_at, r.indexed_at)
-        FROM repost r
-        WHERE r.actor = s.actor AND least(r.created_at, r.indexed_at) >= $2
-        ORDER BY least(r.created_at, r.indexed_at) DESC
+        SELECT r.rkey, r.actor, true, r.sort_at
+        FROM reposts r
+        WHERE r.actor = s.actor AND r.sort_at >= $2
+        ORDER BY r.sort_at DESC
         LIMIT $3
     )
 ) AS i

@@ -3,7 +3,7 @@
 SELECT e.rkey, k.path, a.did, e.subject_key, s.path, e.created_at, coalesce(e.subject_cid, p.cid), v.did, e.via_key, w.path, e.via_cid, e.extra
 FROM (
     SELECT rkey, subject_key, subject_actor, created_at, subject_cid, via_key, via_actor, via_cid, extra
-    FROM "{edge}" WHERE actor = $1
+    FROM {edge}s WHERE actor = $1
     UNION ALL
     SELECT rkey, subject_key, subject_actor, created_at, subject_cid, via_key, via_actor, via_cid, extra
     FROM duplicate WHERE actor = $1 AND kind = {kind}

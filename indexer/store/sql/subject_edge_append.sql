@@ -14,13 +14,16 @@ WITH noticed AS (
     SELECT subject_key, subject_actor, {likes} * count(*), {reposts} * count(*), 0, 0 FROM stage_{edge}
     WHERE n >= $1 AND n < $2 AND n <> ALL ($3) GROUP BY subject_key, subject_actor
 )
-INSERT INTO "{edge}" (rkey, actor, subject_key, subject_actor, created_at, indexed_at, via_key, via_actor, via_cid,
-    subject_cid, extra, quiet)
-SELECT s.rkey, s.actor, s.subject_key, s.subject_actor, s.created_at, s.indexed_at, s.via_key, s.via_actor, s.via_cid,
-    CASE WHEN p.cid IS DISTINCT FROM s.subject_cid THEN s.subject_cid END, s.extra,
-    CASE WHEN (SELECT EXISTS (SELECT FROM thread_mute)) AND EXISTS (
-        SELECT FROM thread_mute m WHERE m.actor = s.subject_actor
-        AND m.root_actor = coalesce(p.root_actor, p.actor) AND m.root_key = coalesce(p.root_key, p.rkey)) THEN true END
-FROM (SELECT * FROM stage_{edge} WHERE n >= $1 AND n < $2 AND n <> ALL ($3) ORDER BY subject_key, subject_actor OFFSET 0) s
-LEFT JOIN LATERAL (
-    SELECT * FROM post p WHERE p.rkey = s.subject_key AND p.actor BETWEEN s.subject_actor AND s.subject_actor LIMIT 1) p ON true
+INSERT INTO "{edge}" (rkey, actor, subject_key, subject_actor, lag, skew, subject_cid, more)
+SELECT r.rkey, r.actor, r.subject_key, r.subject_actor, edge_lag(r.rkey, r.created_at, r.indexed_at),
+    edge_skew(r.rkey, r.created_at, r.indexed_at), r.own_cid,
+    edge_more(r.rkey, r.created_at, r.indexed_at, r.via_key, r.via_actor, r.via_cid, r.extra, r.quiet)
+FROM (
+    SELECT s.*, CASE WHEN p.cid IS DISTINCT FROM s.subject_cid THEN s.subject_cid END AS own_cid,
+        CASE WHEN (SELECT EXISTS (SELECT FROM thread_mute)) AND EXISTS (
+            SELECT FROM thread_mute m WHERE m.actor = s.subject_actor
+            AND m.root_actor = coalesce(p.root_actor, p.actor) AND m.root_key = coalesce(p.root_key, p.rkey)) THEN true END AS quiet
+    FROM (SELECT * FROM stage_{edge} WHERE n >= $1 AND n < $2 AND n <> ALL ($3) ORDER BY subject_key, subject_actor OFFSET 0) s
+    LEFT JOIN LATERAL (
+        SELECT * FROM post p WHERE p.rkey = s.subject_key AND p.actor BETWEEN s.subject_actor AND s.subject_actor LIMIT 1) p ON true
+    OFFSET 0) r

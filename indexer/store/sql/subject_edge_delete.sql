@@ -7,7 +7,8 @@ WITH found AS MATERIALIZED (
     FROM stage_delete d WHERE d.kind = {kind} AND d.n >= $1 AND d.n < $2
 ), gone AS MATERIALIZED (
     DELETE FROM "{edge}" t USING found f WHERE t.ctid = f.at
-    RETURNING f.n, f.is_update, t.rkey, t.actor, t.subject_key, t.subject_actor, t.created_at, t.indexed_at, t.quiet
+    RETURNING f.n, f.is_update, t.rkey, t.actor, t.subject_key, t.subject_actor, edge_sort_at(t.rkey, t.lag, t.more) AS sort_at,
+        (t.more).quiet AS quiet
 ), forgotten AS (
     DELETE FROM duplicate t USING found f WHERE t.ctid = f.waiting_at
     RETURNING f.n, f.is_update, t.rkey, t.actor, t.subject_key, t.subject_actor
@@ -22,7 +23,7 @@ WITH found AS MATERIALIZED (
     GROUP BY subject_key, subject_actor
 ), told AS (
     INSERT INTO stage_change (kind, added, key, actor, subject_key, subject_actor, sort_at)
-    SELECT {kind}, false, rkey, actor, subject_key, subject_actor, least(created_at, indexed_at) FROM gone WHERE {told}
+    SELECT {kind}, false, rkey, actor, subject_key, subject_actor, sort_at FROM gone WHERE {told}
 )
 INSERT INTO stage_vacated (kind, n, rkey, actor, subject_key, subject_actor, quiet, is_update, waited)
 SELECT {kind}, n, rkey, actor, subject_key, subject_actor, quiet, is_update, false FROM gone

@@ -30,19 +30,21 @@ WITH known AS (
             WHERE t.subject_key = q.subject_key AND t.subject_actor = q.subject_actor AND t.actor BETWEEN q.actor AND q.actor LIMIT 1) IS NOT NULL AS loses
     FROM settled q
 ), won AS (
-    INSERT INTO "{edge}" (rkey, actor, subject_key, subject_actor, created_at, indexed_at, via_key, via_actor, via_cid,
-        subject_cid, extra, quiet)
-    SELECT f.rkey, f.actor, f.subject_key, f.subject_actor, f.created_at, f.indexed_at, f.via_key, f.via_actor, f.via_cid,
-        CASE WHEN p.cid IS DISTINCT FROM f.subject_cid THEN f.subject_cid END, f.extra,
-        CASE WHEN f.keeps THEN f.was_quiet
-            WHEN f.replaces OR f.waited THEN true
-            WHEN (SELECT EXISTS (SELECT FROM thread_mute)) AND EXISTS (
-                SELECT FROM thread_mute m WHERE m.actor = f.subject_actor
-                AND m.root_actor = coalesce(p.root_actor, p.actor) AND m.root_key = coalesce(p.root_key, p.rkey)) THEN true END
-    FROM fresh f LEFT JOIN LATERAL (
-        SELECT * FROM post p WHERE p.rkey = f.subject_key AND p.actor BETWEEN f.subject_actor AND f.subject_actor LIMIT 1) p ON true
-    WHERE NOT f.loses ORDER BY f.n
-    RETURNING rkey, actor, subject_key, subject_actor, created_at, indexed_at
+    INSERT INTO "{edge}" (rkey, actor, subject_key, subject_actor, lag, skew, subject_cid, more)
+    SELECT r.rkey, r.actor, r.subject_key, r.subject_actor, edge_lag(r.rkey, r.created_at, r.indexed_at),
+        edge_skew(r.rkey, r.created_at, r.indexed_at), r.own_cid,
+        edge_more(r.rkey, r.created_at, r.indexed_at, r.via_key, r.via_actor, r.via_cid, r.extra, r.quiet)
+    FROM (
+        SELECT f.*, CASE WHEN p.cid IS DISTINCT FROM f.subject_cid THEN f.subject_cid END AS own_cid,
+            CASE WHEN f.keeps THEN f.was_quiet
+                WHEN f.replaces OR f.waited THEN true
+                WHEN (SELECT EXISTS (SELECT FROM thread_mute)) AND EXISTS (
+                    SELECT FROM thread_mute m WHERE m.actor = f.subject_actor
+                    AND m.root_actor = coalesce(p.root_actor, p.actor) AND m.root_key = coalesce(p.root_key, p.rkey)) THEN true END AS quiet
+        FROM fresh f LEFT JOIN LATERAL (
+            SELECT * FROM post p WHERE p.rkey = f.subject_key AND p.actor BETWEEN f.subject_actor AND f.subject_actor LIMIT 1) p ON true
+        WHERE NOT f.loses ORDER BY f.n OFFSET 0) r
+    RETURNING rkey, actor, subject_key, subject_actor, edge_sort_at(rkey, lag, more) AS sort_at
 ), lost AS (
     INSERT INTO duplicate (kind, rkey, actor, subject_key, subject_actor, created_at, indexed_at, via_key, via_actor, via_cid,
         subject_cid, extra)
@@ -55,7 +57,7 @@ WITH known AS (
         AND NOT EXISTS (SELECT FROM stage_purge p WHERE p.actor = via_actor AND p.place > n & 16777215)
 ), told AS (
     INSERT INTO stage_change (kind, added, key, actor, subject_key, subject_actor, sort_at)
-    SELECT {kind}, true, rkey, actor, subject_key, subject_actor, least(created_at, indexed_at) FROM won WHERE {told}
+    SELECT {kind}, true, rkey, actor, subject_key, subject_actor, sort_at FROM won WHERE {told}
 )
 INSERT INTO stage_delta (key, actor, likes, reposts, replies, quotes)
 SELECT subject_key, subject_actor, {likes} * count(*), {reposts} * count(*), 0, 0 FROM won GROUP BY subject_key, subject_actor

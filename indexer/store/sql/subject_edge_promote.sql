@@ -13,16 +13,16 @@ WITH vacant AS MATERIALIZED (
 ), taken AS (
     DELETE FROM duplicate t USING heir h WHERE t.kind = {kind} AND t.rkey = h.rkey AND t.actor = h.actor
 ), won AS (
-    INSERT INTO "{edge}" (rkey, actor, subject_key, subject_actor, created_at, indexed_at, via_key, via_actor, via_cid,
-        subject_cid, extra, quiet)
-    SELECT h.rkey, h.actor, h.subject_key, h.subject_actor, h.created_at, h.indexed_at, h.via_key, h.via_actor, h.via_cid,
-        CASE WHEN p.cid IS DISTINCT FROM h.subject_cid THEN h.subject_cid END, h.extra, true
+    INSERT INTO "{edge}" (rkey, actor, subject_key, subject_actor, lag, skew, subject_cid, more)
+    SELECT h.rkey, h.actor, h.subject_key, h.subject_actor, edge_lag(h.rkey, h.created_at, h.indexed_at),
+        edge_skew(h.rkey, h.created_at, h.indexed_at), CASE WHEN p.cid IS DISTINCT FROM h.subject_cid THEN h.subject_cid END,
+        edge_more(h.rkey, h.created_at, h.indexed_at, h.via_key, h.via_actor, h.via_cid, h.extra, true)
     FROM heir h LEFT JOIN LATERAL (
         SELECT * FROM post p WHERE p.rkey = h.subject_key AND p.actor BETWEEN h.subject_actor AND h.subject_actor LIMIT 1) p ON true
-    RETURNING rkey, actor, subject_key, subject_actor, created_at, indexed_at
+    RETURNING rkey, actor, subject_key, subject_actor, edge_sort_at(rkey, lag, more) AS sort_at
 ), told AS (
     INSERT INTO stage_change (kind, added, key, actor, subject_key, subject_actor, sort_at)
-    SELECT {kind}, true, rkey, actor, subject_key, subject_actor, least(created_at, indexed_at) FROM won WHERE {told}
+    SELECT {kind}, true, rkey, actor, subject_key, subject_actor, sort_at FROM won WHERE {told}
 )
 INSERT INTO stage_delta (key, actor, likes, reposts, replies, quotes)
 SELECT subject_key, subject_actor, {likes} * count(*), {reposts} * count(*), 0, 0 FROM won GROUP BY subject_key, subject_actor
