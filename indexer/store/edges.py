@@ -54,24 +54,49 @@ def _about_record(
     )
 
 
-def _about_account(kind: int, name: str, *, counted: bool, with_via: bool) -> Edge:
+@dataclass(frozen=True)
+class _Layout:
+    """How a table of edges about accounts holds what its rows have beside key and accounts, in SQL: columns, values
+    for new and for promoted rows, what duplicates keep of it besides, and how sort_at and quiet are read.
+    """
+
+    columns: str
+    inserted: str
+    promoted: str
+    duplicated: str
+    sort_at: str
+    quiet: str
+
+
+_TIMES = "rkey, created_at, indexed_at"
+_LEAN = f"edge_lag({_TIMES}), edge_skew({_TIMES}), edge_more({_TIMES}, via_key, via_actor, via_cid, extra, {{quiet}})"
+_OF_FOLLOWS = _Layout(
+    columns="lag, skew, more",
+    inserted=_LEAN.format(quiet="CASE WHEN waited THEN true ELSE inherited END"),
+    promoted=_LEAN.format(quiet="true"),
+    duplicated=", via_key, via_actor, via_cid",
+    sort_at="edge_sort_at(rkey, lag, more)",
+    quiet="(t.more).quiet",
+)
+_OF_BLOCKS = _Layout(
+    columns="created_at, indexed_at, extra",
+    inserted="created_at, indexed_at, extra",
+    promoted="created_at, indexed_at, extra",
+    duplicated="",
+    sort_at="least(created_at, indexed_at)",
+    quiet="NULL::boolean",
+)
+
+
+def _about_account(kind: int, name: str, *, counted: bool, layout: _Layout) -> Edge:
     names: dict[str, str | int] = {"edge": name, "kind": kind, "counted": str(counted).lower()}
-    via = ", via_key, via_actor, via_cid" if with_via else ""
-    quiet = ", quiet" if with_via else ""
+    written: dict[str, str] = {"columns": layout.columns, "sort_at": layout.sort_at}
     return Edge(
         kind,
         f"stage_{name}",
-        load("actor_edge_delete", **names, quiet="t.quiet" if with_via else "NULL::boolean"),
-        load(
-            "actor_edge_promote", **names, columns=via + quiet, promoted=via + (", true" if with_via else "")
-        ),
-        load(
-            "actor_edge_insert",
-            **names,
-            columns=via + quiet,
-            inserted=via + (", CASE WHEN waited THEN true ELSE inherited END" if with_via else ""),
-            duplicated=via,
-        ),
+        load("actor_edge_delete", **names, quiet=layout.quiet),
+        load("actor_edge_promote", **names, **written, promoted=layout.promoted),
+        load("actor_edge_insert", **names, **written, inserted=layout.inserted, duplicated=layout.duplicated),
     )
 
 
@@ -94,8 +119,8 @@ EDGES = (
         told="true",
         key=("rkey", "actor"),
     ),
-    _about_account(FOLLOW, "follow", counted=True, with_via=True),
-    _about_account(BLOCK, "block", counted=False, with_via=False),
+    _about_account(FOLLOW, "follow", counted=True, layout=_OF_FOLLOWS),
+    _about_account(BLOCK, "block", counted=False, layout=_OF_BLOCKS),
 )
 
 

@@ -29,8 +29,8 @@ _NO_VIA = "NULL::bigint AS via_key, NULL::bigint AS via_actor, NULL::bytea AS vi
 _EDGES = {
     LIKE: load("repository_subject_edges", edge="like", kind=LIKE),
     REPOST: load("repository_subject_edges", edge="repost", kind=REPOST),
-    FOLLOW: load("repository_actor_edges", edge="follow", kind=FOLLOW, via=_VIA),
-    BLOCK: load("repository_actor_edges", edge="block", kind=BLOCK, via=_NO_VIA),
+    FOLLOW: load("repository_actor_edges", rows="follows", kind=FOLLOW, via=_VIA),
+    BLOCK: load("repository_actor_edges", rows="block", kind=BLOCK, via=_NO_VIA),
 }
 _VIA_COLLECTION = {LIKE: REPOST, REPOST: REPOST, FOLLOW: STARTER_PACK, BLOCK: STARTER_PACK}
 """Of which collection a via key above 0 is (the batch door's default collections)."""

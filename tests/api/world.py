@@ -173,7 +173,8 @@ class World:
         at = self.tick()
         key = self.new_tid(at)
         await self.connection.execute(
-            "INSERT INTO follow (rkey, actor, subject_actor, created_at, indexed_at) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO follow (rkey, actor, subject_actor, lag, skew)"
+            " VALUES ($1, $2, $3, edge_lag($1, $4, $5), edge_skew($1, $4, $5))",
             key, account.id, subject.id, at, at + 5,
         )  # fmt: skip
         await self.count("actor_count", "follows", account.id)

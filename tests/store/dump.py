@@ -14,7 +14,7 @@ from indexer.records.edges import rebuild_edge, record_digest
 from indexer.records.notices import REASONS
 
 EDGES = {1: "like", 2: "repost", 3: "follow", 4: "block"}
-SPELLED_OUT = {"like": "likes", "repost": "reposts"}
+SPELLED_OUT = {"like": "likes", "repost": "reposts", "follow": "follows"}
 """The views of tables whose columns stand in fewer bytes."""
 
 

@@ -106,8 +106,10 @@ COLUMNS = (
     "extra, quiet"
 )
 
+OF_FOLLOWS = "rkey, actor, subject_actor, created_at, indexed_at, via_key, via_actor, via_cid, extra, quiet"
 
-async def test_likes_and_reposts_of_before_keep_every_column(empty_postgres_url: str) -> None:
+
+async def test_likes_reposts_and_follows_of_before_keep_every_column(empty_postgres_url: str) -> None:
     connection = await _at(empty_postgres_url, 9)
     time = 1_767_225_600_000
     key, far, edge = time * 1000 << 10, 253_402_300_799_000, 2**31
@@ -132,7 +134,11 @@ async def test_likes_and_reposts_of_before_keep_every_column(empty_postgres_url:
     ]
     for table in ("like", "repost"):
         await connection.copy_records_to_table(table, columns=COLUMNS.split(", "), records=rows)
+    without_subject = [(*row[:2], row[0] % 1000 + 3, *row[4:9], *row[10:]) for row in rows]
+    await connection.copy_records_to_table("follow", columns=OF_FOLLOWS.split(", "), records=without_subject)
     await migrate_connection(connection)
+    found = await connection.fetch(f"SELECT {OF_FOLLOWS}, sort_at FROM follows")
+    assert sorted(map(tuple, found)) == sorted((*row, min(row[3], row[4])) for row in without_subject)
     for view in ("likes", "reposts"):
         found = await connection.fetch(f"SELECT {COLUMNS}, sort_at FROM {view}")
         assert sorted(map(tuple, found)) == sorted((*row, min(row[4], row[5])) for row in rows)

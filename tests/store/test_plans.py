@@ -49,8 +49,8 @@ async def fill(connection: asyncpg.Connection[Any]) -> None:
         INSERT INTO repo (actor, rev) SELECT g, 1 FROM generate_series(1, {ROWS}) g;
         INSERT INTO "like" SELECT g, g, 1, 2, g, 0 FROM generate_series(1, {ROWS}) g;
         INSERT INTO repost SELECT g, g, 1, 2, g, 0 FROM generate_series(1, {ROWS}) g;
-        INSERT INTO follow SELECT g, 1, g, g, g FROM generate_series(1, {ROWS}) g;
-        INSERT INTO follow SELECT g + {ROWS}, g + 2, 2, g, g FROM generate_series(1, {ROWS}) g;
+        INSERT INTO follow SELECT g, 1, g, g, 0 FROM generate_series(1, {ROWS}) g;
+        INSERT INTO follow SELECT g + {ROWS}, g + 2, 2, g, 0 FROM generate_series(1, {ROWS}) g;
         INSERT INTO block SELECT g, 1, g, g, g FROM generate_series(1, {ROWS}) g;
         INSERT INTO duplicate (kind, rkey, actor, subject_key, subject_actor, created_at, indexed_at)
             SELECT 1 + g % 4, -g, 1, g, 2, g, g FROM generate_series(1, {ROWS}) g;

@@ -14,8 +14,8 @@ SELECT
         LIMIT 10000
     ) AS reposts)
     + (SELECT count(*) FROM (
-        SELECT FROM follow
-        WHERE subject_actor = $1 AND quiet IS NULL AND least(created_at, indexed_at) > $2
+        SELECT FROM follows
+        WHERE subject_actor = $1 AND quiet IS NULL AND sort_at > $2
         LIMIT 10000
     ) AS follows)
     + (SELECT count(*) FROM (

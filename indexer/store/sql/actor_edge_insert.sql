@@ -23,15 +23,15 @@ WITH known AS (
         OR (SELECT true FROM {edge} t WHERE t.actor = q.actor AND t.subject_actor BETWEEN q.subject_actor AND q.subject_actor LIMIT 1) IS NOT NULL AS loses
     FROM settled q
 ), won AS (
-    INSERT INTO {edge} (rkey, actor, subject_actor, created_at, indexed_at, extra{columns})
-    SELECT rkey, actor, subject_actor, created_at, indexed_at, extra{inserted} FROM fresh WHERE NOT loses ORDER BY n
-    RETURNING rkey, actor, subject_actor, created_at, indexed_at
+    INSERT INTO {edge} (rkey, actor, subject_actor, {columns})
+    SELECT rkey, actor, subject_actor, {inserted} FROM fresh WHERE NOT loses ORDER BY n
+    RETURNING rkey, actor, subject_actor, {sort_at} AS sort_at
 ), lost AS (
     INSERT INTO duplicate (kind, rkey, actor, subject_actor, created_at, indexed_at, extra{duplicated})
     SELECT {kind}, rkey, actor, subject_actor, created_at, indexed_at, extra{duplicated} FROM fresh WHERE loses
 ), told AS (
     INSERT INTO stage_change (kind, added, key, actor, subject_actor, sort_at)
-    SELECT {kind}, true, rkey, actor, subject_actor, least(created_at, indexed_at) FROM won
+    SELECT {kind}, true, rkey, actor, subject_actor, sort_at FROM won
 )
 INSERT INTO stage_actor_delta (actor, followers, follows, posts)
 SELECT subject_actor, 1, 0, 0 FROM won WHERE {counted} UNION ALL SELECT actor, 0, 1, 0 FROM won WHERE {counted}

@@ -11,12 +11,12 @@ WITH vacant AS MATERIALIZED (
 ), taken AS (
     DELETE FROM duplicate t USING heir h WHERE t.kind = {kind} AND t.rkey = h.rkey AND t.actor = h.actor
 ), won AS (
-    INSERT INTO {edge} (rkey, actor, subject_actor, created_at, indexed_at, extra{columns})
-    SELECT rkey, actor, subject_actor, created_at, indexed_at, extra{promoted} FROM heir
-    RETURNING rkey, actor, subject_actor, created_at, indexed_at
+    INSERT INTO {edge} (rkey, actor, subject_actor, {columns})
+    SELECT rkey, actor, subject_actor, {promoted} FROM heir
+    RETURNING rkey, actor, subject_actor, {sort_at} AS sort_at
 ), told AS (
     INSERT INTO stage_change (kind, added, key, actor, subject_actor, sort_at)
-    SELECT {kind}, true, rkey, actor, subject_actor, least(created_at, indexed_at) FROM won
+    SELECT {kind}, true, rkey, actor, subject_actor, sort_at FROM won
 )
 INSERT INTO stage_actor_delta (actor, followers, follows, posts)
 SELECT subject_actor, 1, 0, 0 FROM won WHERE {counted} UNION ALL SELECT actor, 0, 1, 0 FROM won WHERE {counted}

@@ -7,6 +7,6 @@ WITH fans AS (
     LIMIT $2
     RETURNING id
 )
-INSERT INTO follow (rkey, actor, subject_actor, created_at, indexed_at)
-SELECT (1590000000000000 + fans.id) << 10, fans.id, famous.id, 1590000000000, 1590000000000
+INSERT INTO follow (rkey, actor, subject_actor, lag, skew)
+SELECT (1590000000000000 + fans.id) << 10, fans.id, famous.id, 0, 0
 FROM fans, actor AS famous WHERE famous.did = $1

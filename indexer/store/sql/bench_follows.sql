@@ -1,7 +1,7 @@
 -- Every account of $1 (DIDs) follows about $3 of the accounts in $2 (DIDs, the most followed first), as often as they are popular: place
 -- n * u ^ 3 for a uniform u, as in the simulation. For the benchmark of reads; the counts have to be made right afterwards.
-INSERT INTO follow (rkey, actor, subject_actor, created_at, indexed_at)
-SELECT (1600000000000000 + row_number() OVER ()) << 10, f.id, s.id, 1600000000000, 1600000000000
+INSERT INTO follow (rkey, actor, subject_actor, lag, skew)
+SELECT (1600000000000000 + row_number() OVER ()) << 10, f.id, s.id, 0, 0
 FROM unnest($1::text[]) AS r (did)
 JOIN actor f ON f.did = r.did
 CROSS JOIN LATERAL (

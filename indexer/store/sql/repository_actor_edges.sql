@@ -1,7 +1,7 @@
--- $1 account -> its {edge}s, counted or duplicate, with what rebuilding their records takes.
+-- $1 account -> its records in {rows}, counted or duplicate, with what rebuilding their records takes.
 SELECT e.rkey, k.path, a.did, NULL, NULL, e.created_at, NULL, v.did, e.via_key, w.path, e.via_cid, e.extra
 FROM (
-    SELECT rkey, subject_actor, created_at, {via}, extra FROM {edge} WHERE actor = $1
+    SELECT rkey, subject_actor, created_at, {via}, extra FROM {rows} WHERE actor = $1
     UNION ALL
     SELECT rkey, subject_actor, created_at, via_key, via_actor, via_cid, extra FROM duplicate WHERE actor = $1 AND kind = {kind}
 ) AS e
