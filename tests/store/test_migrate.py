@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -70,7 +72,8 @@ def test_describe_shows_no_password() -> None:
     assert describe("postgresql://user:secret@/x?host=/run/pg&port=5") == "database 'x' on /run/pg:5"
 
 
-async def _at(url: str, number: int) -> asyncpg.Connection[Any]:
+@asynccontextmanager
+async def _at(url: str, number: int) -> AsyncIterator[asyncpg.Connection[Any]]:
     """A database as the migrations before `number` leave it, with two accounts."""
     before = [migration for migration in migrations() if migration.number < number]
     connection = await connect(url)
@@ -82,23 +85,25 @@ async def _at(url: str, number: int) -> asyncpg.Connection[Any]:
         [(migration.number, migration.name, migration.checksum) for migration in before],
     )
     await connection.execute("INSERT INTO actor (id, did) VALUES (1, 'did:plc:a'), (2, 'did:plc:b')")
-    return connection
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def test_likes_of_before_are_found_by_their_account(empty_postgres_url: str) -> None:
-    connection = await _at(empty_postgres_url, 8)
-    day = 86_400_000
-    time = 1_767_225_600_000
-    likes = [(time * 1000 << 10, time), (time * 1000 << 10 | 1, time - 9 * day), (-1, time - 1)]
-    await connection.executemany(
-        """INSERT INTO "like" (rkey, actor, subject_key, subject_actor, created_at, indexed_at, subject_cid)
-        VALUES ($1, 1, $1, 2, $2, $2, 'c')""",
-        likes,
-    )
-    assert await migrate_connection(connection) == [m.name for m in migrations() if m.number >= 8]
-    rows = await connection.fetch(statements()["likes_by"], 1, time, 10)
-    assert [(row["edge_rkey"], row["sort_at"]) for row in rows] == [likes[0], likes[2], likes[1]]
-    await connection.close()
+    async with _at(empty_postgres_url, 8) as connection:
+        day = 86_400_000
+        time = 1_767_225_600_000
+        likes = [(time * 1000 << 10, time), (time * 1000 << 10 | 1, time - 9 * day), (-1, time - 1)]
+        await connection.executemany(
+            """INSERT INTO "like" (rkey, actor, subject_key, subject_actor, created_at, indexed_at, subject_cid)
+            VALUES ($1, 1, $1, 2, $2, $2, 'c')""",
+            likes,
+        )
+        assert await migrate_connection(connection) == [m.name for m in migrations() if m.number >= 8]
+        rows = await connection.fetch(statements()["likes_by"], 1, time, 10)
+        assert [(row["edge_rkey"], row["sort_at"]) for row in rows] == [likes[0], likes[2], likes[1]]
 
 
 COLUMNS = (
@@ -110,38 +115,40 @@ OF_FOLLOWS = "rkey, actor, subject_actor, created_at, indexed_at, via_key, via_a
 
 
 async def test_likes_reposts_and_follows_of_before_keep_every_column(empty_postgres_url: str) -> None:
-    connection = await _at(empty_postgres_url, 9)
-    time = 1_767_225_600_000
-    key, far, edge = time * 1000 << 10, 253_402_300_799_000, 2**31
-    rows = [
-        (key + place, 1, 7 + place, 2, created, indexed, *via, cid, extra, quiet)
-        for place, (created, indexed, via, cid, extra, quiet) in enumerate(
-            (created, indexed, via, cid, extra, quiet)
-            for created, indexed in [
-                (time, time), (time + 40, time), (time, time + 40), (time - edge, time), (time - edge + 1, time),
-                (time + edge - 1, time + edge - 1), (time + edge, time + edge), (time, time + edge),
-                (time + edge, time),
-                (0, 0), (-62_135_596_800_000, time), (far, far), (far, time), (time, far),
-            ]
-            for via in [(None, None, None), (-3, 2, b"v" * 32)]
-            for cid in [None, b"c" * 32]
-            for extra in [None, b"\xa0"]
-            for quiet in [None, True]
+    async with _at(empty_postgres_url, 9) as connection:
+        time = 1_767_225_600_000
+        key, far, edge = time * 1000 << 10, 253_402_300_799_000, 2**31
+        rows = [
+            (key + place, 1, 7 + place, 2, created, indexed, *via, cid, extra, quiet)
+            for place, (created, indexed, via, cid, extra, quiet) in enumerate(
+                (created, indexed, via, cid, extra, quiet)
+                for created, indexed in [
+                    (time, time), (time + 40, time), (time, time + 40), (time - edge, time), (time - edge + 1, time),
+                    (time + edge - 1, time + edge - 1), (time + edge, time + edge), (time, time + edge),
+                    (time + edge, time),
+                    (0, 0), (-62_135_596_800_000, time), (far, far), (far, time), (time, far),
+                ]
+                for via in [(None, None, None), (-3, 2, b"v" * 32)]
+                for cid in [None, b"c" * 32]
+                for extra in [None, b"\xa0"]
+                for quiet in [None, True]
+            )
+        ]  # fmt: skip
+        rows += [
+            (rare, 1, rare, 2, time, time - 5, None, None, None, None, None, None)
+            for rare in (-1, 1, 2**63 - 1)
+        ]
+        for table in ("like", "repost"):
+            await connection.copy_records_to_table(table, columns=COLUMNS.split(", "), records=rows)
+        without_subject = [(*row[:2], place + 3, *row[4:9], *row[10:]) for place, row in enumerate(rows)]
+        await connection.copy_records_to_table(
+            "follow", columns=OF_FOLLOWS.split(", "), records=without_subject
         )
-    ]  # fmt: skip
-    rows += [
-        (rare, 1, rare, 2, time, time - 5, None, None, None, None, None, None) for rare in (-1, 1, 2**63 - 1)
-    ]
-    for table in ("like", "repost"):
-        await connection.copy_records_to_table(table, columns=COLUMNS.split(", "), records=rows)
-    without_subject = [(*row[:2], row[0] % 1000 + 3, *row[4:9], *row[10:]) for row in rows]
-    await connection.copy_records_to_table("follow", columns=OF_FOLLOWS.split(", "), records=without_subject)
-    await migrate_connection(connection)
-    found = await connection.fetch(f"SELECT {OF_FOLLOWS}, sort_at FROM follows")
-    assert sorted(map(tuple, found)) == sorted((*row, min(row[3], row[4])) for row in without_subject)
-    for view in ("likes", "reposts"):
-        found = await connection.fetch(f"SELECT {COLUMNS}, sort_at FROM {view}")
-        assert sorted(map(tuple, found)) == sorted((*row, min(row[4], row[5])) for row in rows)
-    ordinary = await connection.fetchval('SELECT count(*) FROM "like" WHERE more IS NULL')
-    assert ordinary == 2 * 7 + 1
-    await connection.close()
+        await migrate_connection(connection)
+        found = await connection.fetch(f"SELECT {OF_FOLLOWS}, sort_at FROM follows")
+        assert sorted(map(tuple, found)) == sorted((*row, min(row[3], row[4])) for row in without_subject)
+        for view in ("likes", "reposts"):
+            found = await connection.fetch(f"SELECT {COLUMNS}, sort_at FROM {view}")
+            assert sorted(map(tuple, found)) == sorted((*row, min(row[4], row[5])) for row in rows)
+        ordinary = await connection.fetchval('SELECT count(*) FROM "like" WHERE more IS NULL')
+        assert ordinary == 2 * 5  # with their own CID and without: where both times fit and nothing is rare
