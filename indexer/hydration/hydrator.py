@@ -23,6 +23,7 @@ from indexer.hydration.rows import (
     counts_subject,
     pair_subjects,
     relation_subjects,
+    room_of,
 )
 from indexer.hydration.state import (
     Actor,
@@ -142,7 +143,7 @@ class Hydrator:
             state.posts[post.key] = post
             if kept is not None:
                 subjects = (post.key, counts_subject(post.key))
-                kept.book.posts.put(post.key, post, token, subjects, len(post.record_bytes))
+                kept.book.posts.put(post.key, post, token, subjects, room_of(post.record_bytes))
         if kept is not None:
             # what was asked for and did not come is not there
             for key in _add_kept(state, kept, wanted, parents):
@@ -425,8 +426,7 @@ class Hydrator:
                 state.actors[actor.id] = actor
                 self.keys.remember(actor.did, actor.id)
                 if kept is not None:
-                    size = len(actor.profile_record or b"")
-                    kept.book.actors.put(actor.id, actor, token, (actor.id,), size)
+                    kept.book.actors.put(actor.id, actor, token, (actor.id,), room_of(actor.profile_record))
         if self._trusted_dids:
             await self._read_verifications(state, added)
 

@@ -41,10 +41,18 @@ answer that tells the new revision must show what came with it. Redis is given u
 """
 
 _ROW_BYTES: Final = 400
-"""About what a row takes besides the bytes of its record."""
+"""About what a row takes besides its record."""
+
+_AS_JSON: Final = 3
+"""How many times its stored form a record takes as JSON, about; that is kept besides."""
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
+
+
+def room_of(record: bytes | None) -> int:
+    """About how many bytes a record takes that is kept, from its stored form."""
+    return _AS_JSON * len(record or b"")
 
 
 class RowBook:

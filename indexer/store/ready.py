@@ -42,7 +42,7 @@ class ReadyBatch:
 
     def copy_posts(
         self, wave: int, stored_forms: Callable[[list[bytes]], list[bytes]] | None = None
-    ) -> bytes:
+    ) -> bytes:  # compressed already
         return self._posts[wave]
 
     def copy_repos(self) -> bytes:

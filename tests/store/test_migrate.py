@@ -152,3 +152,15 @@ async def test_likes_reposts_and_follows_of_before_keep_every_column(empty_postg
             assert sorted(map(tuple, found)) == sorted((*row, min(row[4], row[5])) for row in rows)
         ordinary = await connection.fetchval('SELECT count(*) FROM "like" WHERE more IS NULL')
         assert ordinary == 2 * 5  # with their own CID and without: where both times fit and nothing is rare
+
+
+async def test_every_question_fits_the_schema(postgres_url: str) -> None:
+    connection = await connect(postgres_url)
+    broken = {}
+    for name, statement in statements().items():
+        try:
+            await connection.prepare(statement)
+        except asyncpg.PostgresError as error:
+            broken[name] = str(error)
+    await connection.close()
+    assert not broken
