@@ -110,13 +110,20 @@ async def tables(url: str) -> dict[str, list[str]]:
 
 
 def comparable(row: dict[str, Any], names: dict[int, str]) -> str:
-    return json.dumps(
-        {
-            name: names.get(value, value) if name in IDS or name.endswith("key") else value
-            for name, value in sorted(row.items())
-            if name not in LOOKED_UP
-        }
-    )
+    return json.dumps(named(row, names))
+
+
+def named(row: dict[str, Any], names: dict[int, str]) -> dict[str, Any]:
+    """A row, or the row that stands in one of its columns, with names for this run's ids."""
+    return {
+        column: named(value, names)
+        if isinstance(value, dict)
+        else names.get(value, value)
+        if column in IDS or column.endswith("key")
+        else value
+        for column, value in sorted(row.items())
+        if column not in LOOKED_UP
+    }
 
 
 @pytest.fixture(scope="module")
