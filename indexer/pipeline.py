@@ -248,7 +248,9 @@ class Pipeline:
         await in_thread("prepare", partial(batch.finish, accounts))
         if not item.proven and self.recovery is not None:
             await self.recovery.check(item)
-        return await in_thread("prepare", partial(Prepared.of, item))
+        prepared = await in_thread("prepare", partial(Prepared.of, item))
+        await self._thread.call(self._store.stage, prepared.batch)  # while the batch before it is written
+        return prepared
 
     async def _verify(self, batch: door.Batch) -> None:
         await self._fetch_keys(batch.keys_needed(self._accounts), anew=False)

@@ -173,8 +173,8 @@ async def test_a_failed_transaction_is_repeated(postgres_url: str) -> None:
         blocker = pipeline.connection
         async with blocker.transaction():
             await blocker.execute("LOCK TABLE post IN ACCESS EXCLUSIVE MODE")
-            assert pipeline.writer._connection is not None
-            await pipeline.writer._connection.execute("SET lock_timeout = '50ms'")
+            assert pipeline.writer._sessions[0]._connection is not None
+            await pipeline.writer._sessions[0]._connection.execute("SET lock_timeout = '50ms'")
             with pytest.raises(StoreError, match="lock timeout"):
                 await pipeline.writer.apply(batch, "test", 1)
         assert await pipeline.writer.cursor("test") is None
