@@ -42,6 +42,7 @@ class IngestStore:
     async def open(self) -> None:
         """Connect. Raises StoreError where the database cannot be used, SchemaTooNew where it is too new."""
         await self._writer.open()
+        await self._writer.rehearse()
         self._pool = await create_pool(self._url, max_size=4, settings=WRITER_SETTINGS)
 
     async def close(self) -> None:

@@ -41,7 +41,7 @@ async def judge_posts(
     """
     rows = await connection.fetch(load("post_prefetch")) if posts else []
     if not rows:
-        await connection.execute(meanwhile)
+        await connection.fetch(meanwhile)
         return b"", []
     verdicts = bytearray(rows[-1]["place"] + 1)
     news = [_new_post(row) for row in rows]
@@ -61,7 +61,7 @@ async def judge_posts(
     events += [(place, _PURGE, actor) for place, actor in purges]
     if len(events) > len(news):
         events.sort(key=lambda event: event[:2])
-    working = asyncio.ensure_future(connection.execute(meanwhile))
+    working = asyncio.ensure_future(connection.fetch(meanwhile))
     try:
         await asyncio.sleep(0)  # it is sent before anything is judged
         for place, what, subject in events:

@@ -1,8 +1,8 @@
 """The one writer: a batch becomes rows, counts, repository states, drops and the cursor, in one transaction.
 
-Owns the order of the statements within the transaction, and which session has which batch (session.py). Refuses to know what a record means
-(records/) and where batches come from. Equal to applying the batch's events one after the other, whatever the size
-of batches.
+Owns the order of the statements within the transaction, and which session has which batch (session.py). Refuses to know
+what a record means (records/) and where batches come from. Equal to applying the batch's events one after the other,
+whatever the size of batches.
 
 Waves: within a wave deletes run before creates; a record that is deleted after it was created in the same batch is
 deleted in
@@ -18,6 +18,8 @@ from uuid import uuid4
 
 import asyncpg
 
+from indexer._fastpath.accounts import AccountTable
+from indexer._fastpath.batch import decode
 from indexer.errors import InvariantBroken, StoreError
 from indexer.records.collections import POST
 from indexer.records.notices import Notice
@@ -65,6 +67,25 @@ class Writer:
         Raises StoreError if the database cannot be used or is not migrated, SchemaTooNew if it is too new.
         """
         await self._sessions[0].connected()
+
+    async def rehearse(self) -> None:
+        """Let both sessions write nothing, so that Postgres has planned the statements before the first frame comes.
+
+        Raises StoreError as `open` does.
+        """
+        nothing, accounts = decode([]), AccountTable()
+        nothing.unknown(accounts)
+        nothing.unknown_paths(accounts)
+        nothing.gate(accounts)
+        nothing.finish(accounts)
+        kinds = {(0, kind) for kind in (*(edge.kind for edge in EDGES), POST)}
+        for session in self._sessions:
+            with store_errors("cannot prepare the writer's sessions"):
+                await session.stage(nothing)
+                async with session.writing() as staged:
+                    staged.touched.update(kinds)
+                    staged.deleted.update(kinds)
+                    await _Transaction(staged).run("", self._shard, None, False, search=False)
 
     async def close(self) -> None:
         """Give the connections up; open transactions are rolled back."""
@@ -175,8 +196,9 @@ class _Transaction:
                 )
                 changes = await connection.fetch(load("change_list"))
             else:
-                await connection.execute(load("post_count_save"))
-                await connection.execute(load("actor_count_save"))
+                # what has no arguments is planned once only if it is fetched
+                await connection.fetch(load("post_count_save"))
+                await connection.fetch(load("actor_count_save"))
         posts = any(kind == POST for _, kind in self._touched | self._deleted)
         if search and (posts or changed.profiles):
             await connection.execute(load("search_enqueue", post=POST), changed.profiles)
