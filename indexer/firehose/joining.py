@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
 from math import inf
 
 import trio
@@ -71,10 +70,8 @@ class Joiner:
             waited = max(0.0, time.time() - first.received_at)
             since = trio.current_time() - min(waited, self._seconds)
             while not self._is_due(len(frames), size, since):
-                following: FrameBatch | None = None
                 try:
-                    with self._until(self._due_at(len(frames), since)):
-                        following = await receive.receive()  # atomic under cancellation: nothing is lost
+                    following = await self._receive(receive, self._due_at(len(frames), since))
                 except trio.EndOfChannel:
                     break
                 if following is None:
@@ -99,12 +96,16 @@ class Joiner:
             return inf
         return since + (self._seconds if self._under_way else min(self._seconds, WAITED / max(frames, 1)))
 
-    @contextmanager
-    def _until(self, due_at: float) -> Iterator[None]:
-        """Ends what is awaited inside at that time, or when a batch is durable, which may change it."""
+    async def _receive(
+        self, receive: trio.MemoryReceiveChannel[FrameBatch], due_at: float
+    ) -> FrameBatch | None:
+        """The next list; None at `due_at`, or when a batch is durable, which may change that time. Loses nothing:
+        receiving is atomic under cancellation.
+        """
         with trio.CancelScope(deadline=due_at) as scope:
             self._waiting.add(scope)
             try:
-                yield
+                return await receive.receive()
             finally:
                 self._waiting.discard(scope)
+        return None

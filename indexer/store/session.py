@@ -16,10 +16,13 @@ from uuid import UUID
 import asyncpg
 
 from indexer.records.collections import POST
+from indexer.records.threads import NewPost
 from indexer.store.batch import PLACE, RecordOp, StoredBatch
 from indexer.store.edges import EDGES
 from indexer.store.migrate import check_schema
 from indexer.store.pool import connect, store_errors
+from indexer.store.posts import staged_posts
+from indexer.store.records import decode_records
 from indexer.store.sql import load
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -30,14 +33,17 @@ _TRAILER = b"\xff\xff"
 class Staged:
     """A batch whose rows are in the staging tables of `connection`, inside a transaction.
 
-    touched, deleted: (wave, kind) with creations, and with deletions. record_ops: of all waves, in stream order.
+    touched, deleted: (wave, kind) with creations, and with deletions. posts, record_ops: of all waves, in stream order.
+    records: the ops with their records decoded.
     """
 
     connection: asyncpg.Connection[Any]
     batch: StoredBatch
     touched: set[tuple[int, int]]
     deleted: set[tuple[int, int]]
+    posts: Sequence[NewPost]
     record_ops: Sequence[RecordOp]
+    records: Sequence[tuple[RecordOp, object]]
 
 
 class Session:
@@ -126,13 +132,13 @@ async def _stage(connection: asyncpg.Connection[Any], batch: StoredBatch) -> Sta
         await _copy(connection, edge.stage, bodies)
     bodies = [batch.copy_posts(wave) for wave in waves]
     touched.update((wave, POST) for wave in waves if bodies[wave])
-    await _copy(connection, "stage_post", bodies)
+    posts = await staged_posts(connection) if await _copy(connection, "stage_post", bodies) else []
     if await _copy(connection, "stage_delete", [batch.copy_deletes(wave) for wave in waves]):
         deleted.update(map(tuple, await connection.fetch(load("stage_delete_kinds"))))
     await _copy(connection, "stage_repo", [batch.copy_repos()])
     record_ops = [op for wave in waves for op in batch.record_ops(wave)]
     record_ops.sort(key=lambda op: op.n & PLACE)
-    return Staged(connection, batch, touched, deleted, record_ops)
+    return Staged(connection, batch, touched, deleted, posts, record_ops, decode_records(record_ops))
 
 
 async def _copy(connection: asyncpg.Connection[Any], table: str, bodies: Sequence[bytes]) -> bool:

@@ -23,7 +23,7 @@ from indexer._fastpath.batch import decode
 from indexer.errors import InvariantBroken, StoreError
 from indexer.records.collections import POST
 from indexer.records.notices import Notice
-from indexer.store.batch import PLACE, WAVE_SHIFT, AccountEvent, RecordOp, StoredBatch
+from indexer.store.batch import PLACE, WAVE_SHIFT, AccountEvent, StoredBatch
 from indexer.store.deltas import ActorCount, Change, Deltas, PostCount
 from indexer.store.edges import EDGES, delete_edges, insert_edges
 from indexer.store.pool import store_errors
@@ -165,12 +165,12 @@ class _Transaction:
     """One staged batch inside its transaction."""
 
     def __init__(self, staged: Staged) -> None:
+        self._staged = staged
         self._connection = staged.connection
         self._batch = staged.batch
         self._waves = range(staged.batch.waves)
         self._touched = staged.touched
         self._deleted = staged.deleted
-        self._record_ops = staged.record_ops
         self._purges: list[AccountEvent] = []
 
     async def run(self, upstream: str, shard: str, seq: int | None, detailed: bool, search: bool) -> Deltas:
@@ -178,11 +178,11 @@ class _Transaction:
         if shard != WHOLE:
             await connection.execute(load("shard_turn"))
         statuses = await self._account_events()
-        verdicts, notices = await self._judge(self._record_ops)
+        verdicts, notices = await self._judge()
         for wave in self._waves:
             await self._run_wave(wave, verdicts)
         changed, more_notices = await apply_records(
-            connection, self._record_ops, [(event.n & PLACE, event.actor) for event in self._purges]
+            connection, self._staged.records, [(event.n & PLACE, event.actor) for event in self._purges]
         )
         await self._notify([*notices, *more_notices])
         post_counts: Sequence[Any] = ()
@@ -255,7 +255,7 @@ class _Transaction:
             )
         return list(statuses)
 
-    async def _judge(self, record_ops: Sequence[RecordOp]) -> tuple[bytes, list[Notice]]:
+    async def _judge(self) -> tuple[bytes, list[Notice]]:
         mentions = {
             relation.n & PLACE: relation.mentions
             for wave in self._waves
@@ -263,10 +263,10 @@ class _Transaction:
         }
         return await judge_posts(
             self._connection,
+            self._staged.posts,
             mentions=mentions,
-            record_ops=record_ops,
+            record_ops=self._staged.record_ops,
             purges=[(event.n & PLACE, event.actor) for event in self._purges],
-            posts=any(kind == POST for _, kind in self._touched),
             deletes=any(kind == POST for _, kind in self._deleted),
             meanwhile=load("repo_save"),
         )
