@@ -230,6 +230,8 @@ class Pipeline:
                     if not waiting[0].upstream:
                         self._joiner.begun(0)
                     prepared = await self._prepare(waiting.pop(0))
+                    # its frames are gone; while the batch before it is written
+                    await self._thread.call(self._store.stage, prepared.batch)
                     metrics.BATCH_SECONDS.labels("prepare").observe(time.perf_counter() - began)
                     await send.send(prepared)
                     del prepared
@@ -253,9 +255,7 @@ class Pipeline:
         await in_thread("prepare", partial(batch.finish, accounts))
         if not item.proven and self.recovery is not None:
             await self.recovery.check(item)
-        prepared = await in_thread("prepare", partial(Prepared.of, item))
-        await self._thread.call(self._store.stage, prepared.batch)  # while the batch before it is written
-        return prepared
+        return await in_thread("prepare", partial(Prepared.of, item))
 
     async def _verify(self, batch: door.Batch) -> None:
         await self._fetch_keys(batch.keys_needed(self._accounts), anew=False)
