@@ -27,6 +27,8 @@ from indexer.store.sql import load
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
+_COPIED = 1 << 18
+"""Bytes that are handed to the driver at once: it makes another copy of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Session:
         self._batch: StoredBatch | None = None
         self._staged: Staged | None = None
         self._transaction = AsyncExitStack()
+        self._written = 0
 
     @property
     def batch(self) -> StoredBatch | None:
@@ -78,7 +81,7 @@ class Session:
             except BaseException:
                 connection.terminate()
                 raise
-            self._connection = connection
+            self._connection, self._written = connection, 0
         return self._connection
 
     async def close(self) -> None:
@@ -112,6 +115,15 @@ class Session:
         except BaseException:
             await self.close()
             raise
+
+    async def written(self) -> None:
+        """Note that the staged batch is written. Plans made for empty tables may read large ones whole: they are made
+        anew as this session's batches double.
+        """
+        assert self._staged is not None
+        self._written += 1
+        if self._written.bit_count() == 1:
+            await self._staged.connection.execute(load("plans_discard"))
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Staged]:
@@ -148,8 +160,8 @@ async def _copy(connection: asyncpg.Connection[Any], table: str, bodies: Sequenc
     async def stream() -> AsyncIterator[bytes]:
         yield _HEADER
         for body in bodies:
-            if body:
-                yield body
+            for start in range(0, len(body), _COPIED):
+                yield body[start : start + _COPIED]
         yield _TRAILER
 
     await connection.copy_to_table(table, source=stream(), format="binary")

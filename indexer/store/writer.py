@@ -134,6 +134,7 @@ class Writer:
                     )
                     self._number += 1
                     await staged.connection.execute(load("last_batch_save"), self._id, self._number)
+                    await session.written()
                     self._unsure = (batch, self._number)
         except asyncpg.PostgresError as error:
             await session.close()
