@@ -4,7 +4,8 @@ follow / replay --FrameBatch--> decode --Batch--> prepare --ReadyBatch--> write 
 
 Each stage is a Trio task; the channels between them hold one batch, so that the next batch is decoded while
 the database works, and a slow database is felt at the socket: the frames of two batches exist at a time, and the
-rows of two more. One helper thread runs the asyncio loop that owns asyncpg and redis; a batch crosses to it twice.
+rows of two more. One helper thread runs the asyncio loop that owns asyncpg and redis; a batch crosses to it three
+times.
 
 A batch never holds frames of two upstreams: a cursor moves in the transaction of its own upstream's rows.
 """
