@@ -231,8 +231,10 @@ class Pipeline:
                     if not waiting[0].upstream:
                         self._joiner.begun(0)
                     prepared = await self._prepare(waiting.pop(0))
-                    # its frames are gone; while the batch before it is written
-                    await self._thread.call(self._store.stage, prepared.batch)
+                    if (
+                        self._begun - self._ended > 1
+                    ):  # while the batch ahead is written; its own frames are gone
+                        await self._thread.call(self._store.stage, prepared.batch)
                     metrics.BATCH_SECONDS.labels("prepare").observe(time.perf_counter() - began)
                     await send.send(prepared)
                     del prepared
