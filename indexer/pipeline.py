@@ -231,9 +231,7 @@ class Pipeline:
                     if not waiting[0].upstream:
                         self._joiner.begun(0)
                     prepared = await self._prepare(waiting.pop(0))
-                    if (
-                        self._begun - self._ended > 1
-                    ):  # while the batch ahead is written; its own frames are gone
+                    if self._begun - self._ended > 1:  # the batch ahead is still being written
                         await self._thread.call(self._store.stage, prepared.batch)
                     metrics.BATCH_SECONDS.labels("prepare").observe(time.perf_counter() - began)
                     await send.send(prepared)
