@@ -174,7 +174,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 64 * 2**20
     batch_seconds: Annotated[
         Annotated[float, Meta(gt=0, le=60)],
-        Option("ingest", "a batch is written after this time at the latest", "s"),
+        Option(
+            "ingest",
+            "a batch is begun after this time at the latest, or when fewer than two are under way",
+            "s",
+        ),
     ] = 0.1
     followed_labelers: Annotated[
         tuple[str, ...],

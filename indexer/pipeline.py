@@ -4,7 +4,8 @@ follow / replay --FrameBatch--> decode --Batch--> prepare --ReadyBatch--> write 
 
 Each stage is a Trio task; the channels between them hold one batch, so that the next batch is decoded while
 the database works, and a slow database is felt at the socket: the frames of two batches exist at a time, and the
-rows of two more. One helper thread runs the asyncio loop that owns asyncpg and redis; a batch crosses to it twice.
+rows of two more. One helper thread runs the asyncio loop that owns asyncpg and redis; a batch crosses to it three
+times.
 
 A batch never holds frames of two upstreams: a cursor moves in the transaction of its own upstream's rows.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,6 +32,7 @@ from indexer.config import Settings
 from indexer.errors import FrameError, IdentityError, IdentityNotFound, StoreError
 from indexer.firehose import FrameBatch
 from indexer.firehose.broken import BrokenFrames
+from indexer.firehose.joining import Joiner
 from indexer.ops import metrics
 from indexer.ops.asyncio_thread import AsyncioThread
 from indexer.ops.cpu_time import counting_cpu
@@ -106,7 +108,9 @@ class Pipeline:
         self._keep_cursor = keep_cursor
         self._accounts = AccountTable()
         self._durable: dict[str, int] = {}
-        self._under_way = 0
+        self._joiner = Joiner(
+            events=settings.batch_events, size=settings.batch_bytes, seconds=settings.batch_seconds
+        )
         self._full_at = -BUSY_SECONDS
         self._generations: set[int] = set()
         self._begun = self._ended = 0
@@ -179,12 +183,13 @@ class Pipeline:
         )
         broken_connection = -1
         broken_frames = BrokenFrames()
-        async with source.receive, send, aclosing(gather(source.receive, settings)) as joined:
+        async with source.receive, send, aclosing(self._joiner.join(source.receive)) as joined:
             async for frames, first in joined:
                 if first.connection == broken_connection:
                     continue  # read before the connection was dropped; it comes again from the cursor
                 self._health.waiting()
                 while frames:
+                    self._joiner.begun(len(frames))
                     began = time.perf_counter()
                     batch = await in_thread("decode", partial(decode, frames))
                     metrics.BATCH_SECONDS.labels("decode").observe(time.perf_counter() - began)
@@ -223,8 +228,11 @@ class Pipeline:
                 while waiting:
                     began = time.perf_counter()
                     self._begun += 1
-                    self._under_way += not waiting[0].upstream
+                    if not waiting[0].upstream:
+                        self._joiner.begun(0)
                     prepared = await self._prepare(waiting.pop(0))
+                    if self._begun - self._ended > 1:  # the batch ahead is still being written
+                        await self._thread.call(self._store.stage, prepared.batch)
                     metrics.BATCH_SECONDS.labels("prepare").observe(time.perf_counter() - began)
                     await send.send(prepared)
                     del prepared
@@ -310,8 +318,8 @@ class Pipeline:
                 self._ended += 1
                 self._wrote.set()
                 self._wrote = trio.Event()
-                self._under_way -= 1
-                self._health.committed(everything=self._under_way == 0)
+                self._joiner.ended()
+                self._health.committed(everything=self._joiner.is_idle)
 
     def _committed(self, generation: int) -> None:
         """Let the account table forget what only batches used that are durable."""
@@ -361,38 +369,6 @@ class Pipeline:
                     self._health.trouble("postgres", None)
                 return answer
         raise AssertionError
-
-
-async def gather(
-    receive: trio.MemoryReceiveChannel[FrameBatch], settings: Settings
-) -> AsyncGenerator[tuple[list[bytes], FrameBatch], None]:
-    """Join lists of frames of one connection until a batch is full (by frames or bytes) or `batch_seconds`
-    old.
-
-    Receiving is atomic under cancellation, so a time limit around it loses nothing.
-    """
-    ahead: FrameBatch | None = None
-    while True:
-        if ahead is None:
-            try:
-                ahead = await receive.receive()
-            except trio.EndOfChannel:
-                return
-        first, frames = ahead, list(ahead.frames)
-        size, ahead = sum(map(len, frames)), None
-        with trio.move_on_after(settings.batch_seconds):
-            while len(frames) < settings.batch_events and size < settings.batch_bytes:
-                try:
-                    following = await receive.receive()
-                except trio.EndOfChannel:
-                    break
-                if following.connection != first.connection:
-                    ahead = following
-                    break
-                frames += following.frames
-                size += sum(map(len, following.frames))
-        yield frames, first
-        del frames  # not kept while the next ones are waited for
 
 
 async def in_thread(stage: str, function: Callable[[], Result]) -> Result:

@@ -17,6 +17,7 @@ from indexer.app import open_store
 from indexer.config import Settings
 from indexer.firehose import FrameBatch
 from indexer.ops.asyncio_thread import asyncio_thread
+from indexer.ops.health import Health
 from indexer.pipeline import Pipeline, Source
 from indexer.simulation.account import World
 
@@ -74,7 +75,10 @@ async def test_a_database_that_stands_still_is_waited_for(postgres_url: str) -> 
                 taken += 1
 
     async with asyncio_thread() as thread, open_store(thread, settings) as store:
-        pipeline = Pipeline(settings, thread, store)
+        later = 0.0
+        health = Health(clock=lambda: time.monotonic() + later)
+        health.connected(UPSTREAM, True)
+        pipeline = Pipeline(settings, thread, store, health=health)
         send, receive = trio.open_memory_channel[FrameBatch](0)
         with trio.fail_after(60):
             async with trio.open_nursery() as nursery:
@@ -97,3 +101,5 @@ async def test_a_database_that_stands_still_is_waited_for(postgres_url: str) -> 
                     call(pids, signal.SIGCONT)
         assert pipeline.totals.counts["frames"] == len(frames)
         assert await thread.call(rows, postgres_url) == BATCHES * EACH
+        later = 3600.0
+        assert health.report()["ready"]  # nothing is waited for any more

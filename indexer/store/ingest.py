@@ -1,7 +1,7 @@
 """What the ingest process asks of Postgres: ids, cursors, identities to look at, and the one writer.
 
-Owns the connections of that process: one for the writer, one for ids (so that the next batch is interned
-while one is written), a small pool for everything that is asked now and then. Lives on one asyncio loop.
+Owns the connections of that process: two for the writer, one for ids (so that the next batch is interned
+and staged while one is written), a small pool for everything that is asked now and then. Lives on one asyncio loop.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class IngestStore:
     async def open(self) -> None:
         """Connect. Raises StoreError where the database cannot be used, SchemaTooNew where it is too new."""
         await self._writer.open()
+        await self._writer.rehearse()
         self._pool = await create_pool(self._url, max_size=4, settings=WRITER_SETTINGS)
 
     async def close(self) -> None:
@@ -55,6 +56,10 @@ class IngestStore:
         """The sequence number of the last durable event of `upstream`."""
         found = await self._writer.cursor(upstream)
         return None if found is None else found[0]
+
+    async def stage(self, batch: StoredBatch) -> None:
+        """Stage the batch that is written next, perhaps while another one is; see Writer.stage."""
+        await self._writer.stage(batch)
 
     async def apply(self, batch: StoredBatch, upstream: str, seq: int | None, *, detailed: bool) -> Deltas:
         """Write a batch in one transaction; see Writer.apply."""

@@ -35,6 +35,7 @@ WRITER_SETTINGS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "60s",
     "lock_timeout": "0",
+    "default_transaction_isolation": "read committed",  # a batch is staged before the one ahead of it is committed
     "timezone": "UTC",
 }
 READER_SETTINGS = {

@@ -43,18 +43,25 @@ class ChangedRecords:
     refused: list[tuple[int, str, int]] = field(default_factory=list)
 
 
+def decode_records(ops: Sequence[RecordOp]) -> list[tuple[RecordOp, object]]:
+    """Each op with the value of its record: None for a delete, False for bytes that are no value."""
+    return [(op, _decode(op)) for op in ops]
+
+
 async def apply_records(
-    connection: asyncpg.Connection[Any], ops: Sequence[RecordOp], purges: Sequence[tuple[int, int]]
+    connection: asyncpg.Connection[Any],
+    ops: Sequence[tuple[RecordOp, object]],
+    purges: Sequence[tuple[int, int]],
 ) -> tuple[ChangedRecords, list[Notice]]:
-    """Write `ops` (in stream order); `purges` are the deleted accounts with their places. Returns what changed and
-    whom to notify.
+    """Write `ops` (decoded, in stream order); `purges` are the deleted accounts with their places. Returns what changed
+    and whom to notify.
     """
     changed = ChangedRecords()
     notices: list[Notice] = []
     start = 0
     for place, actor in sorted(purges):
         end = start
-        while end < len(ops) and ops[end].n & PLACE < place:
+        while end < len(ops) and ops[end][0].n & PLACE < place:
             end += 1
         await _apply_segment(connection, ops[start:end], changed, notices)
         for table, condition in _PURGED.items():
@@ -67,22 +74,16 @@ async def apply_records(
 
 async def _apply_segment(
     connection: asyncpg.Connection[Any],
-    ops: Sequence[RecordOp],
+    ops: Sequence[tuple[RecordOp, object]],
     changed: ChangedRecords,
     notices: list[Notice],
 ) -> None:
     if not ops:
         return
-    decoded = [_decode(op) for op in ops]
     references = await read_references(
-        connection,
-        [
-            record
-            for op, record in zip(ops, decoded, strict=True)
-            if record is not None and op.kind != ANY_OTHER
-        ],
+        connection, [record for op, record in ops if record is not None and op.kind != ANY_OTHER]
     )
-    ops_with_records = _accepted(ops, decoded, references, changed)
+    ops_with_records = _accepted(ops, references, changed)
     if not ops_with_records:
         return
     stored = await _stored(connection, [op for op, _ in ops_with_records])
@@ -128,10 +129,10 @@ def _decode(op: RecordOp) -> object:
 
 
 def _accepted(
-    ops: Sequence[RecordOp], decoded: Sequence[object], references: References, changed: ChangedRecords
+    ops: Sequence[tuple[RecordOp, object]], references: References, changed: ChangedRecords
 ) -> list[tuple[RecordOp, Any]]:
     accepted: list[tuple[RecordOp, Any]] = []
-    for op, record in zip(ops, decoded, strict=True):
+    for op, record in ops:
         if op.action != DELETE:
             place = Place(op.key, op.actor, op.rkey, op.indexed_at)
             refusal = KINDS[op.kind].refusal(record, place, references)

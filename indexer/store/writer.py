@@ -1,8 +1,8 @@
 """The one writer: a batch becomes rows, counts, repository states, drops and the cursor, in one transaction.
 
-Owns the order of the statements within the transaction, and the staging tables. Refuses to know what a record means
-(records/) and where batches come from. Equal to applying the batch's events one after the other, whatever the size
-of batches.
+Owns the order of the statements within the transaction, and which session has which batch (session.py). Refuses to know
+what a record means (records/) and where batches come from. Equal to applying the batch's events one after the other,
+whatever the size of batches.
 
 Waves: within a wave deletes run before creates; a record that is deleted after it was created in the same batch is
 deleted in
@@ -11,26 +11,27 @@ a later wave. Whole-batch questions (do posts violate gates, whom do they notify
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 
+from indexer._fastpath.accounts import AccountTable
+from indexer._fastpath.batch import decode
 from indexer.errors import InvariantBroken, StoreError
 from indexer.records.collections import POST
 from indexer.records.notices import Notice
-from indexer.store.batch import PLACE, WAVE_SHIFT, AccountEvent, RecordOp, StoredBatch
+from indexer.store.batch import PLACE, WAVE_SHIFT, AccountEvent, StoredBatch
 from indexer.store.deltas import ActorCount, Change, Deltas, PostCount
 from indexer.store.edges import EDGES, delete_edges, insert_edges
-from indexer.store.migrate import check_schema
-from indexer.store.pool import connect, store_errors
+from indexer.store.pool import store_errors
 from indexer.store.posts import judge_posts
 from indexer.store.records import apply_records
+from indexer.store.session import Session, Staged
 from indexer.store.sql import load
 
-_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER = b"\xff\xff"
 _STATUSES = {
     "deactivated": 1,
     "deleted": 2,
@@ -45,52 +46,69 @@ WHOLE = "0/1"
 
 
 class Writer:
-    """Writes batches over one connection of its own. Not for concurrent use.
+    """Writes batches, one at a time, over two sessions of its own: while `apply` writes a batch, the next one can be
+    staged.
 
     url: of the database, migrated. shard: this process's share of the accounts, part of the cursor's key. search: leave
     word of changed posts and profiles for the search tables (search_index.py).
     """
 
     def __init__(self, url: str, *, shard: str = WHOLE, search: bool = True) -> None:
-        self._url = url
         self._search = search
         self._shard = shard
-        self._connection: asyncpg.Connection[Any] | None = None
         self._id = uuid4()
+        self._sessions = (Session(url, self._id), Session(url, self._id))
         self._number = 0
         self._unsure: tuple[StoredBatch, int] | None = None
 
     async def open(self) -> None:
-        """Connect and prepare the session.
+        """Connect and prepare a session (the other one when it is needed).
 
         Raises StoreError if the database cannot be used or is not migrated, SchemaTooNew if it is too new.
         """
-        connection = await connect(self._url)
-        try:
-            with store_errors("cannot prepare the writer's session"):
-                await check_schema(connection)
-                await connection.execute(load("stage"))
-                await connection.execute(load("last_batch_open"), self._id)
-        except BaseException:
-            connection.terminate()
-            raise
-        self._connection = connection
+        await self._sessions[0].connected()
+
+    async def rehearse(self) -> None:
+        """Let both sessions write nothing, so that Postgres has planned the statements before the first frame comes.
+
+        Raises StoreError as `open` does.
+        """
+        nothing, accounts = decode([]), AccountTable()
+        nothing.unknown(accounts)
+        nothing.unknown_paths(accounts)
+        nothing.gate(accounts)
+        nothing.finish(accounts)
+        kinds = {(0, kind) for kind in (*(edge.kind for edge in EDGES), POST)}
+        for session in self._sessions:
+            with store_errors("cannot prepare the writer's sessions"):
+                await session.stage(nothing)
+                async with session.writing() as staged:
+                    staged.touched.update(kinds)
+                    staged.deleted.update(kinds)
+                    await _Transaction(staged).run("", self._shard, None, False, search=False)
 
     async def close(self) -> None:
-        """Give the connection up; an open transaction is rolled back."""
-        if self._connection is not None and not self._connection.is_closed():
-            self._connection.terminate()
-        self._connection = None
+        """Give the connections up; open transactions are rolled back."""
+        for session in self._sessions:
+            await session.close()
 
     async def cursor(self, upstream: str) -> tuple[int, int] | None:
         """Return (sequence number, time in ms) of the last durable event of `upstream`, None if there is none.
 
         Raises StoreError if the database cannot be asked.
         """
-        connection = await self._connected()
+        connection = await self._session_for(None).connected()
         with store_errors("cannot read the cursor"):
             row = await connection.fetchrow(load("cursor_find"), upstream, self._shard)
         return None if row is None else (row[0], row[1])
+
+    async def stage(self, batch: StoredBatch) -> None:
+        """Stage the batch that `apply` will be given next, or after the one that it is writing now.
+
+        Never has to succeed: where it does not, `apply` does it again, and tells what the matter is.
+        """
+        with suppress(StoreError, asyncpg.PostgresError):
+            await self._session_for(batch).stage(batch)
 
     async def apply(
         self, batch: StoredBatch, upstream: str, seq: int | None, *, detailed: bool = True
@@ -102,41 +120,42 @@ class Writer:
         batch can be
         given again, and is never applied twice. Raises InvariantBroken for what no attempt can mend.
         """
-        connection = await self._connected()
+        session = self._session_for(batch)
         try:
             with store_errors("cannot write a batch"):
-                if await self._is_durable(connection, batch):
-                    self._unsure = None
-                    return Deltas(complete=False)
-                async with connection.transaction():
-                    deltas = await _Transaction(connection, batch).run(
+                if not session.holds(batch):
+                    if await self._is_durable(session, batch):
+                        self._unsure = None
+                        return Deltas(complete=False)
+                    await session.stage(batch)
+                async with session.writing() as staged:
+                    deltas = await _Transaction(staged).run(
                         upstream, self._shard, seq, detailed, self._search
                     )
                     self._number += 1
-                    await connection.execute(load("last_batch_save"), self._id, self._number)
-                    if self._number.bit_count() == 1:
-                        # Plans made for empty tables may read large ones whole: made anew as batches double.
-                        await connection.execute(load("plans_discard"))
+                    await staged.connection.execute(load("last_batch_save"), self._id, self._number)
+                    await session.written()
                     self._unsure = (batch, self._number)
         except asyncpg.PostgresError as error:
-            await self.close()
+            await session.close()
             raise InvariantBroken(f"the database refused a batch that it should take: {error!r}") from error
         except BaseException:
-            await self.close()  # whatever state the session is in, the next attempt starts with a new one
+            await session.close()  # whatever state the session is in, the next attempt starts with a new one
             raise
         self._unsure = None
         return deltas
 
-    async def _connected(self) -> asyncpg.Connection[Any]:
-        if self._connection is None or self._connection.is_closed():
-            await self.open()
-        assert self._connection is not None
-        return self._connection
+    def _session_for(self, batch: StoredBatch | None) -> Session:
+        """The session that has `batch`, else one that has none."""
+        return next(
+            session for wanted in (batch, None) for session in self._sessions if session.batch is wanted
+        )
 
-    async def _is_durable(self, connection: asyncpg.Connection[Any], batch: StoredBatch) -> bool:
+    async def _is_durable(self, session: Session, batch: StoredBatch) -> bool:
         """Whether an earlier attempt on `batch`, whose commit was not answered, was committed all the same."""
         if self._unsure is None or self._unsure[0] is not batch:
             return False
+        connection = await session.connected()
         number = await connection.fetchval(load("last_batch_find"), self._id)
         if number is None:
             raise StoreError("the session whose commit was not answered is still at it")
@@ -144,29 +163,27 @@ class Writer:
 
 
 class _Transaction:
-    """One batch inside its transaction."""
+    """One staged batch inside its transaction."""
 
-    def __init__(self, connection: asyncpg.Connection[Any], batch: StoredBatch) -> None:
-        self._connection = connection
-        self._batch = batch
-        self._waves = range(batch.waves)
-        self._touched: set[tuple[int, int]] = set()  # (wave, kind) with creates
-        self._deleted: set[tuple[int, int]] = set()  # (wave, kind) with deletes
+    def __init__(self, staged: Staged) -> None:
+        self._staged = staged
+        self._connection = staged.connection
+        self._batch = staged.batch
+        self._waves = range(staged.batch.waves)
+        self._touched = staged.touched
+        self._deleted = staged.deleted
         self._purges: list[AccountEvent] = []
 
     async def run(self, upstream: str, shard: str, seq: int | None, detailed: bool, search: bool) -> Deltas:
-        connection, batch = self._connection, self._batch
-        await self._stage()
+        connection = self._connection
         if shard != WHOLE:
             await connection.execute(load("shard_turn"))
         statuses = await self._account_events()
-        record_ops = [op for wave in self._waves for op in batch.record_ops(wave)]
-        record_ops.sort(key=lambda op: op.n & PLACE)
-        verdicts, notices = await self._judge(record_ops)
+        verdicts, notices = await self._judge()
         for wave in self._waves:
             await self._run_wave(wave, verdicts)
         changed, more_notices = await apply_records(
-            connection, record_ops, [(event.n & PLACE, event.actor) for event in self._purges]
+            connection, self._staged.records, [(event.n & PLACE, event.actor) for event in self._purges]
         )
         await self._notify([*notices, *more_notices])
         post_counts: Sequence[Any] = ()
@@ -180,8 +197,9 @@ class _Transaction:
                 )
                 changes = await connection.fetch(load("change_list"))
             else:
-                await connection.execute(load("post_count_save"))
-                await connection.execute(load("actor_count_save"))
+                # what has no arguments is planned once only if it is fetched
+                await connection.fetch(load("post_count_save"))
+                await connection.fetch(load("actor_count_save"))
         posts = any(kind == POST for _, kind in self._touched | self._deleted)
         if search and (posts or changed.profiles):
             await connection.execute(load("search_enqueue", post=POST), changed.profiles)
@@ -199,34 +217,6 @@ class _Transaction:
                 {notice.recipient for notice in notices} | {notice.recipient for notice in more_notices}
             ),
         )
-
-    async def _stage(self) -> None:
-        """Copy the batch's rows into the staging tables."""
-        batch = self._batch
-        for edge in EDGES:
-            bodies = [batch.copy_edges(edge.kind, wave) for wave in self._waves]
-            self._touched.update((wave, edge.kind) for wave in self._waves if bodies[wave])
-            await self._copy(edge.stage, bodies)
-        bodies = [batch.copy_posts(wave) for wave in self._waves]
-        self._touched.update((wave, POST) for wave in self._waves if bodies[wave])
-        await self._copy("stage_post", bodies)
-        if await self._copy("stage_delete", [batch.copy_deletes(wave) for wave in self._waves]):
-            self._deleted.update(map(tuple, await self._connection.fetch(load("stage_delete_kinds"))))
-        await self._copy("stage_repo", [batch.copy_repos()])
-
-    async def _copy(self, table: str, bodies: Sequence[bytes]) -> bool:
-        if not any(bodies):
-            return False
-
-        async def stream() -> AsyncIterator[bytes]:
-            yield _HEADER
-            for body in bodies:
-                if body:
-                    yield body
-            yield _TRAILER
-
-        await self._connection.copy_to_table(table, source=stream(), format="binary")
-        return True
 
     async def _account_events(self) -> list[int]:
         """Save the statuses that the batch's account events set; remember which accounts are deleted.
@@ -266,7 +256,7 @@ class _Transaction:
             )
         return list(statuses)
 
-    async def _judge(self, record_ops: Sequence[RecordOp]) -> tuple[bytes, list[Notice]]:
+    async def _judge(self) -> tuple[bytes, list[Notice]]:
         mentions = {
             relation.n & PLACE: relation.mentions
             for wave in self._waves
@@ -274,10 +264,10 @@ class _Transaction:
         }
         return await judge_posts(
             self._connection,
+            self._staged.posts,
             mentions=mentions,
-            record_ops=record_ops,
+            record_ops=self._staged.record_ops,
             purges=[(event.n & PLACE, event.actor) for event in self._purges],
-            posts=any(kind == POST for _, kind in self._touched),
             deletes=any(kind == POST for _, kind in self._deleted),
             meanwhile=load("repo_save"),
         )

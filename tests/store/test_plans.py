@@ -34,8 +34,8 @@ STATEMENTS = {
     **{
         name: load(name)
         for name in (
-            "post_prefetch", "post_gates", "post_ancestors", "post_delete", "post_insert", "post_lean_likes",
-            "post_lean_reposts", "post_count_save", "actor_count_save", "repo_save", "record_find",
+            "post_prefetch", "post_staged", "post_gates", "post_ancestors", "post_delete", "post_insert",
+            "post_lean_likes", "post_lean_reposts", "post_count_save", "actor_count_save", "repo_save", "record_find",
             "search_posts", "search_posts_delete",
         )
     },

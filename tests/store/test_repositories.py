@@ -52,8 +52,8 @@ class Store:
     async def records(self, account: Account) -> dict[str, bytes]:
         number = self.accounts.id(account.did)
         assert number is not None
-        assert self.writer._connection is not None
-        return await repository_records(self.writer._connection, number)
+        assert self.writer._sessions[0]._connection is not None
+        return await repository_records(self.writer._sessions[0]._connection, number)
 
 
 @asynccontextmanager
@@ -152,7 +152,7 @@ async def test_repositories_that_wait(postgres_url: str) -> None:
     alice, bob = populate(world)
     async with store(postgres_url) as tables:
         await tables.write(world.frames)
-        connection = tables.writer._connection
+        connection = tables.writer._sessions[0]._connection
         assert connection is not None
         assert await waiting_repositories(connection, 10) == []
         ids = {account.did: tables.accounts.id(account.did) or 0 for account in (alice, bob)}
