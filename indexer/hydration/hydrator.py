@@ -12,14 +12,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from indexer.cache.counts import CountReader
-from indexer.hydration.counts import ACTORS, POSTS, PageCounts
+from indexer.hydration.counts import POSTS, PageCounts
+from indexer.hydration.details import ProfileDetails
 from indexer.hydration.fragments import Fragments
 from indexer.hydration.links import Links
+from indexer.hydration.own import Own
 from indexer.hydration.rows import (
     ABSENT,
     RowBook,
     ViewerRows,
-    actor_counts_subject,
     counts_subject,
     pair_subjects,
     relation_subjects,
@@ -32,7 +33,6 @@ from indexer.hydration.state import (
     PairBlocks,
     Post,
     PostMarks,
-    ProfileDetail,
     Record,
     Relation,
     State,
@@ -95,6 +95,8 @@ class Hydrator:
         self._moderator = moderator
         self.book = book or RowBook()
         self._counts = counts
+        self._own = Own(database, keys)
+        self._details = ProfileDetails(database, self.book, self._own, counts)
 
     def state(self, asker: Asker) -> State:
         return State(asker, self.keys, self.links, self.fragments)
@@ -158,6 +160,7 @@ class Hydrator:
         if viewer is None:
             return
         kept = self.kept(state)
+        token = self.book.messages
         wanted: list[Post] = []
         for key in keys:
             row = ABSENT if kept is None else kept.marks.get(key)
@@ -169,7 +172,14 @@ class Hydrator:
                 state.marks[key] = row
         if not wanted:
             return
-        token = self.book.messages
+        own = None if kept is None else await self._own.marks(kept, viewer)
+        if kept is not None and own is not None:
+            for post in wanted:
+                mark = own.on(post)
+                kept.marks.put(post.key, mark, token, (post.key,))
+                if mark is not None:
+                    state.marks[post.key] = mark
+            return
         roots = [post.root for post in wanted]
         rows = await self.database.rows(
             "post_marks",
@@ -196,14 +206,7 @@ class Hydrator:
         wanted = [actor for actor in actors if actor != viewer and actor not in state.relations]
         kept = self.kept(state)
         if kept is not None:
-            missing = []
-            for actor in wanted:
-                row = kept.relations.get(actor)
-                if row is None or row is ABSENT:
-                    missing.append(actor)
-                else:
-                    state.relations[actor] = row
-            wanted = missing
+            wanted = await self._add_kept_relations(state, kept, viewer, wanted)
         if not wanted:
             return
         token = self.book.messages
@@ -218,6 +221,30 @@ class Hydrator:
                 subjects = relation_subjects(viewer, relation.actor, relation.list_owners)
                 kept.relations.put(relation.actor, relation, token, subjects)
         await self.keys.learn_rare(negative)
+
+    async def _add_kept_relations(
+        self, state: State, kept: ViewerRows, viewer: int, wanted: list[int]
+    ) -> list[int]:
+        """Add what is kept of the viewer's relations; the accounts to which they have to be asked for."""
+        missing = []
+        for actor in wanted:
+            row = kept.relations.get(actor)
+            if row is None or row is ABSENT:
+                missing.append(actor)
+            else:
+                state.relations[actor] = row
+        own = await self._own.relations(kept, viewer) if missing else None
+        if own is None:
+            return missing
+        unknown = []
+        for actor in missing:
+            relation = own.relation(kept, actor)
+            if relation is None:
+                unknown.append(actor)
+            else:
+                state.relations[actor] = relation
+                kept.relations.put(actor, relation, own.token, relation_subjects(viewer, actor, ()))
+        return unknown
 
     async def thread(self, asker: Asker, keys: Iterable[Key], *, anchor: Key | None = None) -> State:
         """State for showing posts in a thread: with which of them the thread's author likes.
@@ -359,14 +386,12 @@ class Hydrator:
         """State for profileViewDetailed: counts, known followers and subscriptions besides."""
         state = self.state(asker)
         wanted = list(dict.fromkeys(actors))
-        await self._read_details(state, wanted)
+        await self._details.read(state, wanted)
         others = set(wanted)
         pairs: set[tuple[int, int]] = set()
-        for detail in state.details.values():
-            others.update(detail.known_followers)
-            pairs.update(
-                (min(detail.actor, known), max(detail.actor, known)) for known in detail.known_followers
-            )
+        for ties in state.ties.values():
+            others.update(ties.known_followers)
+            pairs.update((min(ties.actor, known), max(ties.actor, known)) for known in ties.known_followers)
         await asyncio.gather(self._read_actors(state, others), self._read_pairs(state, pairs))
         packs: set[str] = set()
         for actor in wanted:
@@ -380,32 +405,6 @@ class Hydrator:
         await self._read_revealed(state)
         await self._read_labels(state, [])
         return state
-
-    async def _read_details(self, state: State, wanted: list[int]) -> None:
-        kept = self.kept(state)
-        if kept is not None:
-            missing = []
-            for actor in wanted:
-                found = kept.details.get(actor)
-                if found is None or found is ABSENT:
-                    missing.append(actor)
-                else:
-                    state.details[actor] = found
-            wanted = missing
-        if not wanted:
-            return
-        token = self.book.messages
-        counts = PageCounts(self.database, None if kept is None else self._counts, ACTORS)
-        rows, counted = await asyncio.gather(
-            self.database.rows("profile_details", wanted, state.viewer), counts.of(wanted)
-        )
-        for row in rows:
-            detail = ProfileDetail(*row)
-            detail.followers, detail.follows, detail.posts = counted[detail.actor]
-            state.details[detail.actor] = detail
-            if kept is not None:
-                subjects = (detail.actor, actor_counts_subject(detail.actor))
-                kept.details.put(detail.actor, detail, token, subjects)
 
     async def _read_actors(self, state: State, actors: set[int]) -> None:
         """Accounts, and how the viewer stands to them."""

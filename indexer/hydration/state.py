@@ -41,6 +41,7 @@ __all__ = [
     "Post",
     "PostMarks",
     "ProfileDetail",
+    "ProfileTies",
     "Record",
     "RecordKey",
     "Relation",
@@ -95,6 +96,7 @@ class Actor(msgspec.Struct, gc=False):
     status_created_at: int | None
     status_indexed_at: int | None
     status_record: bytes | None
+    blocks_lists: bool = False
     _profile: Stored | None = None
 
     @property
@@ -309,19 +311,29 @@ class ListState(msgspec.Struct, gc=False):
 
 
 class ProfileDetail(msgspec.Struct, gc=False):
-    """What only a detailed profile shows, as `profile_details.sql` gives it, and the account's counts."""
+    """What only a detailed profile shows, as `profile_details.sql` gives it, and the account's counts.
+
+    `few_followers`: who follows the account, None where they are many.
+    """
 
     actor: int
     lists: int
     feeds: int
     starter_packs: int
+    few_followers: list[int] | None
+    followers: int = 0
+    follows: int = 0
+    posts: int = 0
+
+
+class ProfileTies(msgspec.Struct, gc=False):
+    """What ties the viewer to an account beside their relation, as `profile_ties.sql` gives it."""
+
+    actor: int
     known_followers_count: int
     known_followers: list[int]
     subscribed_posts: bool | None
     subscribed_replies: bool | None
-    followers: int = 0
-    follows: int = 0
-    posts: int = 0
 
     @property
     def subscription(self) -> tuple[bool, bool] | None:
@@ -430,6 +442,7 @@ class State:
     verifications: dict[int, list[Verification]] = field(default_factory=dict)
     trusted_verifiers: frozenset[int] = frozenset()
     details: dict[int, ProfileDetail] = field(default_factory=dict)
+    ties: dict[int, ProfileTies] = field(default_factory=dict)
     edges: dict[RecordKey, Edge] = field(default_factory=dict)
     uris: dict[str, RecordKey] = field(default_factory=dict)
     root_likes: dict[Key, int] = field(default_factory=dict)
