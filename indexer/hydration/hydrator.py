@@ -40,6 +40,7 @@ from indexer.hydration.state import (
     Verification,
     list_keys,
 )
+from indexer.hydration.threads import read_root_likes
 from indexer.records.collections import (
     FOLLOW,
     GENERATOR,
@@ -256,16 +257,7 @@ class Hydrator:
         if anchor is not None and likers:
             state.known_likers[anchor] = (len(likers), likers[:_KNOWN_LIKERS])
             await self.add_pairs(state, [(anchor[1], liker) for liker in likers[:_KNOWN_LIKERS]])
-        posts = list(state.posts.values())
-        rows = await self.database.rows(
-            "root_likes",
-            [post.rkey for post in posts],
-            [post.actor for post in posts],
-            [post.root[1] for post in posts],
-        )
-        await self.keys.learn_rare(row["rkey"] for row in rows)
-        for row in rows:
-            state.root_likes[(row["subject_key"], row["subject_actor"])] = row["rkey"]
+        await read_root_likes(self.database, self.book, state, self.kept(state), list(state.posts.values()))
         return state
 
     async def _known_likers(self, asker: Asker, post: Key) -> list[int]:
@@ -392,7 +384,8 @@ class Hydrator:
         for ties in state.ties.values():
             others.update(ties.known_followers)
             pairs.update((min(ties.actor, known), max(ties.actor, known)) for known in ties.known_followers)
-        await asyncio.gather(self._read_actors(state, others), self._read_pairs(state, pairs))
+        await self._read_actors(state, others)
+        await self._read_pairs(state, pairs)
         packs: set[str] = set()
         for actor in wanted:
             profile = state.actors[actor].profile if actor in state.actors else None
@@ -409,14 +402,18 @@ class Hydrator:
     async def _read_actors(self, state: State, actors: set[int]) -> None:
         """Accounts, and how the viewer stands to them."""
         added = [actor for actor in actors if actor not in state.actors]
-        if added:
-            await asyncio.gather(self._read_accounts(state, added), self.read_relations(state, added))
-
-    async def _read_accounts(self, state: State, added: list[int]) -> None:
-        wanted = added
         kept = self.kept(state)
-        if kept is not None:
-            wanted = _add_kept_actors(state, kept, wanted)
+        wanted = added if kept is None else _add_kept_actors(state, kept, added)
+        if wanted or (added and self._trusted_dids):
+            await asyncio.gather(
+                self._read_accounts(state, kept, added, wanted), self.read_relations(state, added)
+            )
+        elif added:  # with nothing to wait for, tasks would take most of the time
+            await self.read_relations(state, added)
+
+    async def _read_accounts(
+        self, state: State, kept: ViewerRows | None, added: list[int], wanted: list[int]
+    ) -> None:
         if wanted:
             token = self.book.messages
             for row in await self.database.rows("actors", wanted):
@@ -560,7 +557,8 @@ class Hydrator:
         actors = {actor for _, _, actor in lists}
         for verifications in state.verifications.values():
             actors.update(verification.issuer for verification in verifications)
-        await asyncio.gather(self._read_records(state, lists), self._read_actors(state, actors))
+        await self._read_records(state, lists)
+        await self._read_actors(state, actors)
 
     async def labels(self, asker: Asker, subjects: list[str]) -> State:
         """State that holds labels only: those of the asker's labelers on these DIDs and AT-URIs."""

@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from indexer.hydration.rows import ABSENT, ViewerRows, relation_subjects
-from indexer.hydration.state import Key, Post, PostMarks, Relation
+from indexer.hydration.state import STRANGER_JSON, Key, Post, PostMarks, Relation
 from indexer.store.reads.database import Database
 from indexer.store.reads.keys import KeyBook
 from indexer.store.reads.together import Together
@@ -44,7 +44,7 @@ class OwnRelations(msgspec.Struct, gc=False):
         if not kept.book.holds(self.token, relation_subjects(self.viewer, actor, ())):
             return None
         found = self.relations.get(actor)
-        return Relation(actor) if found is None else found
+        return Relation(actor, json=STRANGER_JSON) if found is None else found
 
 
 class OwnMarks(msgspec.Struct, gc=False):

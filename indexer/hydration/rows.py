@@ -77,15 +77,26 @@ class RowBook:
         self._viewers_size = 0
         self.messages = 0
         self.is_told = False
-        self.posts: Rows[Key, Post] = Rows(self, limit // 3)
+        self.posts: Rows[Key, Post] = Rows(self, limit * 7 // 24)
         self.actors: Rows[int, Actor] = Rows(self, limit // 8)
         self.details: Rows[int, ProfileDetail] = Rows(self, limit // 24)
         self.pairs: Rows[Pair, PairBlocks] = Rows(self, limit // 12)
         self.items: Rows[bytes, FeedItem] = Rows(self, limit // 12)
-        self.templates: Rows[Hashable, Any] = Rows(self, limit // 3)
+        self.root_likes: Rows[Key, int] = Rows(self, limit // 24)
+        self.pages: Rows[Hashable, Any] = Rows(self, limit // 12)  # of authors' feeds; threads
+        self.templates: Rows[Hashable, Any] = Rows(self, limit // 4)
 
     def _kinds(self) -> tuple[Rows[Any, Any], ...]:
-        return (self.posts, self.actors, self.details, self.pairs, self.items, self.templates)
+        return (
+            self.posts,
+            self.actors,
+            self.details,
+            self.pairs,
+            self.items,
+            self.root_likes,
+            self.pages,
+            self.templates,
+        )
 
     def lookups(self) -> dict[tuple[str, str], int]:
         """How often a row that is kept for all viewers was wanted: (kind, "hit" or "miss") -> times."""

@@ -148,6 +148,12 @@ class Relation(msgspec.Struct, gc=False):
 NO_RELATION: Final = Relation()
 
 
+STRANGER_JSON: Final = (
+    b'{"muted":false,"mutedOnlyReposts":false,"mutedOnlyQuoteposts":false,"blockedBy":false}'
+)
+"""How views show that viewer and account have nothing to do with one another (views/profiles.py)."""
+
+
 class PairBlocks(msgspec.Struct, gc=False, frozen=True):
     """Blocks between two accounts, directly and by lists, as `blocks_between.sql` gives them."""
 
