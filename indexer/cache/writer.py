@@ -44,6 +44,9 @@ _LIMITS = b"".join(
     map(bulk, (keys.FLOOR_MEMBER, b"%d" % TIMELINE_LENGTH, b"%d" % (TIMELINE_LENGTH + TRIM_SLACK)))
 )
 
+HURRIED_SECONDS = 2.0
+"""How long after a hurried commit, without another, the next is not expected to be one."""
+
 EXPECTED_SECONDS = 60.0
 """How long after a reader came commits are made with their details, whether a timeline is cached by then or not."""
 
@@ -104,7 +107,7 @@ class CacheWriter:
         self._changed = asyncio.Event()
         self._received: list[float] = []
         self._number = 0
-        self._expected_until = -math.inf
+        self._expected_until = self._hurried_until = -math.inf
         self.status = CacheWriterStatus()
 
     async def run(self) -> None:
@@ -126,9 +129,17 @@ class CacheWriter:
 
     def wants_details(self, *, hurried: bool) -> bool:
         """Whether the next commit's counts and rows are of use to anybody. `hurried`: commits follow each other so fast
-        that API workers are better told that everything changed.
+        that API workers are better told that everything changed. Then nothing is sent to the timelines either (readers
+        notice it by `keys.sent`) until that is over or too much waits.
         """
-        return self._keeps_something or (self._listeners > 0 and not hurried)
+        self._hurried_until = self._clock() + HURRIED_SECONDS if hurried else -math.inf
+        if hurried:
+            return len(self._fan_out) > 0
+        return self._keeps_something or self._listeners > 0
+
+    @property
+    def _is_hurried(self) -> bool:
+        return self._clock() < self._hurried_until
 
     @property
     def _keeps_something(self) -> bool:
@@ -147,7 +158,7 @@ class CacheWriter:
             return
         if not deltas.detailed and len(self._fan_out):
             # a reader came while this commit was under way; from now on commits are made with their details
-            await self._forget(self._fan_out.viewers)
+            await self._forget_all()
         unfollowed: list[int] = []
         for change in deltas.changes if len(self._fan_out) else ():
             if change.kind == FOLLOW:
@@ -160,6 +171,8 @@ class CacheWriter:
                 else:
                     self._fan_out.remove(change.actor, member)
         await self._drop_timelines(unfollowed)
+        if self._is_hurried and self._fan_out.is_too_much:
+            await self._forget_all()
         epoch = self.status.epoch
         if epoch is None:
             return
@@ -192,6 +205,13 @@ class CacheWriter:
         for viewer in viewers:
             self._fan_out.forget(viewer)
         await self._drop_timelines(viewers)
+
+    async def _forget_all(self) -> None:
+        """Give up every timeline, and what waits for them."""
+        viewers = self._fan_out.viewers
+        self._fan_out.clear()
+        for first in range(0, len(viewers), SLICE):
+            await self._drop_timelines(viewers[first : first + SLICE])
 
     async def account_changed(self, actor: int) -> None:
         """Tell of an account that changed outside of a batch: its identity was looked at."""
@@ -275,7 +295,8 @@ class CacheWriter:
             return
         try:
             async with self._client.pipeline() as pipeline:
-                pipeline.spop(keys.timeline_reads(epoch), 10_000)
+                # who reads while the stream is caught up with, finds its timeline in Postgres
+                pipeline.spop(keys.timeline_reads(epoch), 0 if self._is_hurried else 10_000)
                 pipeline.exists(keys.counts_wanted(epoch))
                 pipeline.expire(keys.sent(epoch), keys.TIMELINE_SECONDS)
                 self._counts.renew(pipeline, epoch)
@@ -362,6 +383,9 @@ class CacheWriter:
         """Send what waits, a slice at a time, so that nothing waits long for it; until cancelled."""
         while not is_ending():
             await self._changed.wait()
+            if self._is_hurried and self._fan_out.is_waiting:
+                await asyncio.sleep(HURRIED_SECONDS / 20)
+                continue
             self._changed.clear()
             received, self._received = self._received, []
             number, items = self._number, self.status.items_sent
