@@ -28,7 +28,7 @@ from indexer.cache.counts import CountWriter
 from indexer.cache.timelines import FanOut, Spread
 from indexer.errors import CacheError
 from indexer.records.collections import FOLLOW, POST, REPOST
-from indexer.store.deltas import Deltas
+from indexer.store.deltas import Deltas, Detail
 from indexer.store.home import HomeTimeline
 
 log = structlog.get_logger(__name__)
@@ -127,15 +127,16 @@ class CacheWriter:
             await asyncio.gather(sending, *self._filling.values(), return_exceptions=True)
             await self._end_epoch()
 
-    def wants_details(self, *, hurried: bool) -> bool:
-        """Whether the next commit's counts and rows are of use to anybody. `hurried`: commits follow each other so fast
-        that API workers are better told that everything changed. Then nothing is sent to the timelines either (readers
-        notice it by `keys.sent`) until that is over or too much waits.
+    def wants_details(self, *, hurried: bool) -> Detail:
+        """Which of the next commit's counts and rows are of use to anybody.
+
+        `hurried`: commits follow each other so fast that API workers are better told that everything changed. Then
+        nothing is sent to the timelines either (readers notice it by `keys.sent`) until that is over or too much waits.
         """
         self._hurried_until = self._clock() + HURRIED_SECONDS if hurried else -math.inf
         if hurried:
-            return len(self._fan_out) > 0
-        return self._keeps_something or self._listeners > 0
+            return Detail.ROWS if len(self._fan_out) else Detail.NONE
+        return Detail.ALL if self._keeps_something or self._listeners else Detail.NONE
 
     @property
     def _is_hurried(self) -> bool:
@@ -156,7 +157,7 @@ class CacheWriter:
                     await self._tell_of(self.status.epoch, deltas, EVERYTHING)
             self._lose_epoch(CacheError("what the last commit changed is not known"))
             return
-        if not deltas.detailed and len(self._fan_out):
+        if deltas.detail is Detail.NONE and len(self._fan_out):
             # a reader came while this commit was under way; from now on commits are made with their details
             await self._forget_all()
         unfollowed: list[int] = []
@@ -178,7 +179,7 @@ class CacheWriter:
             return
         try:
             # while nobody listens, what exactly changed need not be made out
-            known = self._listeners and deltas.detailed
+            known = self._listeners and deltas.detail is Detail.ALL
             changes = changes_of(deltas) if known else EVERYTHING
             self._number = max(self._number + 1, time.time_ns() // 1000)
             self._listeners = await self._tell_of(epoch, deltas, changes)

@@ -21,7 +21,7 @@ from indexer.errors import InvariantBroken, StoreError
 from indexer.records.collections import POST
 from indexer.records.notices import Notice
 from indexer.store.batch import PLACE, WAVE_SHIFT, AccountEvent, RecordOp, StoredBatch
-from indexer.store.deltas import ActorCount, Change, Deltas, PostCount
+from indexer.store.deltas import ActorCount, Change, Deltas, Detail, PostCount
 from indexer.store.edges import EDGES, delete_edges, insert_edges
 from indexer.store.migrate import check_schema
 from indexer.store.pool import connect, store_errors
@@ -93,10 +93,10 @@ class Writer:
         return None if row is None else (row[0], row[1])
 
     async def apply(
-        self, batch: StoredBatch, upstream: str, seq: int | None, *, detailed: bool = True
+        self, batch: StoredBatch, upstream: str, seq: int | None, *, detail: Detail = Detail.ALL
     ) -> Deltas:
         """Write a finished batch; `seq` is the last event's, None where the upstream has none. Returns what changed,
-        with every count and row only if `detailed`: to read them costs as much as to write some of them.
+        in so much `detail`.
 
         Raises StoreError if the database could not take it, for instance because the connection was lost: the same
         batch can be
@@ -110,7 +110,7 @@ class Writer:
                     return Deltas(complete=False)
                 async with connection.transaction():
                     deltas = await _Transaction(connection, batch).run(
-                        upstream, self._shard, seq, detailed, self._search
+                        upstream, self._shard, seq, detail, self._search
                     )
                     self._number += 1
                     await connection.execute(load("last_batch_save"), self._id, self._number)
@@ -154,7 +154,7 @@ class _Transaction:
         self._deleted: set[tuple[int, int]] = set()  # (wave, kind) with deletes
         self._purges: list[AccountEvent] = []
 
-    async def run(self, upstream: str, shard: str, seq: int | None, detailed: bool, search: bool) -> Deltas:
+    async def run(self, upstream: str, shard: str, seq: int | None, detail: Detail, search: bool) -> Deltas:
         connection, batch = self._connection, self._batch
         await self._stage()
         if shard != WHOLE:
@@ -173,21 +173,22 @@ class _Transaction:
         actor_counts: Sequence[Any] = ()
         changes: Sequence[Any] = ()
         if self._touched or self._deleted:
-            if detailed:
+            if detail is Detail.ALL:
                 post_counts = await connection.fetch(load("post_count_save") + load("post_count_returning"))
                 actor_counts = await connection.fetch(
                     load("actor_count_save") + load("actor_count_returning")
                 )
-                changes = await connection.fetch(load("change_list"))
             else:
                 await connection.execute(load("post_count_save"))
                 await connection.execute(load("actor_count_save"))
+            if detail is not Detail.NONE:
+                changes = await connection.fetch(load("change_list"))
         posts = any(kind == POST for _, kind in self._touched | self._deleted)
         if search and (posts or changed.profiles):
             await connection.execute(load("search_enqueue", post=POST), changed.profiles)
         await self._save_states(upstream, shard, seq, changed.refused)
         return Deltas(
-            detailed=detailed,
+            detail=detail,
             post_counts=[PostCount(*row) for row in post_counts],
             actor_counts=[ActorCount(*row) for row in actor_counts],
             changes=[Change(*row) for row in changes],

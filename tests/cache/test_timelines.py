@@ -23,7 +23,7 @@ from indexer.cache.reader import CachedPage, CacheReader
 from indexer.cache.timelines import MAX_UNREAD_ITEMS, MOST_ADDRESSES, MOST_WAITING_ITEMS, FanOut
 from indexer.cache.writer import CacheWriter
 from indexer.ops.embedded.binaries import choose_account, valkey_program
-from indexer.store.deltas import Deltas
+from indexer.store.deltas import Deltas, Detail
 
 from .model import Database
 
@@ -114,7 +114,7 @@ async def test_nothing_is_sent_while_the_stream_is_caught_up_with(
     async with running_cache(redis_url, database) as cache:
         await cache.apply(database.post(2, 1))
         await cache.eventually_cached()
-        assert cache.writer.wants_details(hurried=True)
+        assert cache.writer.wants_details(hurried=True) is Detail.ROWS
         sent = cache.writer.status.items_sent
         for time_ in range(2, 12):
             await cache.writer.apply(database.post(2, time_))
@@ -132,11 +132,11 @@ async def test_timelines_for_which_too_much_waits_are_given_up(redis_url: str) -
         await cache.apply(database.post(2, 1))
         await cache.eventually_cached()
         fills = cache.writer.status.fills
-        assert cache.writer.wants_details(hurried=True)
+        assert cache.writer.wants_details(hurried=True) is Detail.ROWS
         for time_ in range(2, MOST_WAITING_ITEMS + 3):
             await cache.writer.apply(database.post(2, time_))
         assert cache.writer.status.timelines == 0
-        assert not cache.writer.wants_details(hurried=True)  # nobody needs them now
+        assert cache.writer.wants_details(hurried=True) is Detail.NONE  # nobody needs them now
         for _ in range(5):
             assert await cache.reader.timeline(VIEWER, None, 10) is None
             await asyncio.sleep(0.1)
@@ -161,9 +161,9 @@ async def test_a_commit_without_details_gives_up_the_timelines_that_were_begun_m
     async with running_cache(redis_url, database) as cache:
         assert not cache.writer.wants_details(hurried=False)
         check(await cache.eventually_cached(), database)
-        assert cache.writer.wants_details(hurried=True)
+        assert cache.writer.wants_details(hurried=True) is Detail.ROWS
         database.post(2, 5_000)
-        await cache.apply(Deltas(detailed=False))
+        await cache.apply(Deltas(detail=Detail.NONE))
         assert await cache.reader.timeline(VIEWER, None, 10) is None
         page = await cache.eventually_cached()
         check(page, database)
