@@ -131,7 +131,7 @@ class CacheWriter:
         """Which of the next commit's counts and rows are of use to anybody.
 
         `hurried`: commits follow each other so fast that API workers are better told that everything changed. Then
-        nothing is sent to the timelines either (readers notice it by `keys.sent`) until that is over or too much waits.
+        nothing is sent to the timelines either, and no reader believes them, until that is over or too much waits.
         """
         self._hurried_until = self._clock() + HURRIED_SECONDS if hurried else -math.inf
         if hurried:
@@ -193,6 +193,8 @@ class CacheWriter:
         """Send a commit's counts and then, behind them, its message: who has heard of a commit finds its counts."""
         async with self._client.pipeline() as pipeline:
             self._counts.send(pipeline, epoch, deltas)
+            if self._is_hurried and self._fan_out.is_waiting:
+                pipeline.delete(keys.sent(epoch))  # until what waits is sent, no timeline is believed
             publish(pipeline, changes, epoch, self._number)
             answers = await pipeline.execute()
         return int(answers[-1])

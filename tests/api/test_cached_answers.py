@@ -27,6 +27,7 @@ from redis.exceptions import RedisError
 from indexer.api.application import Application, Request
 from indexer.api.auth import Authenticator, audiences_of
 from indexer.api.services import Services, open_services
+from indexer.cache import writer as cache_writer
 from indexer.cache.client import CacheClient
 from indexer.cache.reader import SENDING_SECONDS
 from indexer.cache.writer import CacheWriter
@@ -149,6 +150,7 @@ async def both(
     """With a parameter there is an operator, who may take records down, and that is their password."""
     # the test waits for messages itself, and asks at once
     monkeypatch.setattr(rows, "SETTLING_SECONDS", 0.0)
+    monkeypatch.setattr(cache_writer, "HURRIED_SECONDS", 0.1)
     async with AsyncExitStack() as stack:
         identities = await stack.enter_async_context(IdentityResolver(IdentitySettings()))
         opened = Both(stack, lexicons)
@@ -211,6 +213,7 @@ class Play:
     async def commit(self, frames: list[bytes]) -> None:
         books = [services.hydrator.book for services in self.both.services[:2]]
         before, epochs = [book.messages for book in books], self.writer.status.epochs
+        self.writer.wants_details(hurried=self.random.random() < 0.1)
         deltas = await self.pipeline.write(frames)
         await self.writer.apply(deltas)
         for _ in range(2_000):  # what was not told is noticed within the time that an epoch is believed

@@ -121,6 +121,7 @@ async def test_nothing_is_sent_while_the_stream_is_caught_up_with(
         await asyncio.sleep(0.2)
         assert not cache.writer.is_idle
         assert cache.writer.status.items_sent == sent
+        assert await cache.reader.timeline(VIEWER, None, 10) is None
         await until(lambda: cache.writer.is_idle)
         check(await cache.eventually_cached(), database)
         assert cache.writer.status.items_sent == sent + 10
