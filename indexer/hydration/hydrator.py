@@ -8,7 +8,7 @@ reveal (lists through which somebody is muted or blocked, the accounts of verifi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from indexer.cache.counts import CountReader
@@ -155,12 +155,16 @@ class Hydrator:
         """What is kept for the asker; None where nothing kept may be used."""
         return self.book.of(state.viewer, state.asker.version)
 
-    async def read_marks(self, state: State, keys: Iterable[Key]) -> None:
-        """Add what the viewer has put on these posts; posts that were not read are left out."""
+    async def read_marks(self, state: State, keys: Collection[Key]) -> None:
+        """Add what the viewer has put on these posts; posts that were not read may be left out."""
         viewer = state.viewer
-        if viewer is None:
+        if viewer is None or not keys:
             return
         kept = self.kept(state)
+        own = None if kept is None else await self._own.marks(kept, viewer)
+        if own is not None and not own.muted_threads:
+            state.marks.update((key, mark) for key in keys if (mark := own.of_key(key)) is not None)
+            return
         token = self.book.messages
         wanted: list[Post] = []
         for key in keys:
@@ -173,7 +177,6 @@ class Hydrator:
                 state.marks[key] = row
         if not wanted:
             return
-        own = None if kept is None else await self._own.marks(kept, viewer)
         if kept is not None and own is not None:
             for post in wanted:
                 mark = own.on(post)

@@ -64,6 +64,13 @@ class OwnMarks(msgspec.Struct, gc=False):
             return None
         return PostMarks(*key, like, repost, bookmarked, muted)
 
+    def of_key(self, key: Key) -> PostMarks | None:
+        """The same where the viewer has muted no thread: then the post itself need not be known."""
+        like, repost, bookmarked = self.likes.get(key), self.reposts.get(key), key in self.bookmarks
+        if like is None and repost is None and not bookmarked:
+            return None
+        return PostMarks(*key, like, repost, bookmarked)
+
 
 class Own:
     """Reads them, and keeps them beside what else is kept for the viewer at a version."""
