@@ -107,6 +107,7 @@ class CacheWriter:
         self._changed = asyncio.Event()
         self._received: list[float] = []
         self._number = 0
+        self._is_forgetting = False
         self._expected_until = self._hurried_until = -math.inf
         self.status = CacheWriterStatus()
 
@@ -210,11 +211,15 @@ class CacheWriter:
         await self._drop_timelines(viewers)
 
     async def _forget_all(self) -> None:
-        """Give up every timeline, and what waits for them."""
+        """Give up every timeline, and what waits for them. Until they are gone nothing says that they are complete."""
         viewers = self._fan_out.viewers
-        self._fan_out.clear()
-        for first in range(0, len(viewers), SLICE):
-            await self._drop_timelines(viewers[first : first + SLICE])
+        self._is_forgetting = True
+        try:
+            self._fan_out.clear()
+            for first in range(0, len(viewers), SLICE):
+                await self._drop_timelines(viewers[first : first + SLICE])
+        finally:
+            self._is_forgetting = False
 
     async def account_changed(self, actor: int) -> None:
         """Tell of an account that changed outside of a batch: its identity was looked at."""
@@ -386,7 +391,7 @@ class CacheWriter:
         """Send what waits, a slice at a time, so that nothing waits long for it; until cancelled."""
         while not is_ending():
             await self._changed.wait()
-            if self._is_hurried and self._fan_out.is_waiting:
+            if self._is_forgetting or (self._is_hurried and self._fan_out.is_waiting):
                 await asyncio.sleep(HURRIED_SECONDS / 20)
                 continue
             self._changed.clear()
@@ -398,7 +403,7 @@ class CacheWriter:
                         await self._send(self._fan_out.take(SLICE))
                 except CacheError as error:
                     self._lose_epoch(error)
-            if self.status.epoch is not None:
+            if self.status.epoch is not None and not self._is_forgetting:
                 try:
                     async with self._client.commands() as redis:
                         await redis.set(keys.sent(self.status.epoch), number, ex=keys.TIMELINE_SECONDS)
