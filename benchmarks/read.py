@@ -58,7 +58,7 @@ BRIEF = Plan(
     seconds=0.25,
     warming=1.5,
     sessions_warming=1.0,
-    cost=False,
+    cost_events=0,
     quiet=True,
 )
 BRIEF_TIMELINES_VS_THREADS = 0.1

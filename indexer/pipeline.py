@@ -38,6 +38,7 @@ from indexer.ops.asyncio_thread import AsyncioThread
 from indexer.ops.cpu_time import counting_cpu
 from indexer.ops.health import Health
 from indexer.recovery import Decoded, Prepared, Recovery
+from indexer.store.deltas import Detail
 from indexer.store.ingest import IngestStore
 from indexer.sync.identity import IdentityResolver
 from indexer.sync.pds import PdsClient
@@ -329,8 +330,10 @@ class Pipeline:
     async def _write(self, item: Prepared) -> None:
         """On the asyncio side: commit, then tell the cache, in this order and for one batch at a time."""
         seq = item.last_seq if self._keep_cursor and item.upstream and item.last_seq else None
-        detailed = self._cache is not None and self._cache.wants_details(hurried=self.is_catching_up)
-        deltas = await self._store.apply(item.batch, item.upstream, seq, detailed=detailed)
+        detail = Detail.NONE
+        if self._cache is not None:
+            detail = self._cache.wants_details(hurried=self.is_catching_up)
+        deltas = await self._store.apply(item.batch, item.upstream, seq, detail=detail)
         if self._cache is not None:
             began = time.perf_counter()
             await self._cache.apply(deltas, item.received_at)

@@ -20,6 +20,7 @@ from indexer.hydration.hydrator import Hydrator
 from indexer.hydration.links import Links
 from indexer.hydration.notices import KeptNotices
 from indexer.hydration.rows import RowBook
+from indexer.hydration.threads import KeptThreads
 from indexer.store.reads.database import Database
 from indexer.store.reads.edges import Edges
 from indexer.store.reads.feeds import Feeds
@@ -56,7 +57,9 @@ class Services:
     edges: Edges
     threads: Threads
     notices: Notices
+    kept_feeds: KeptFeeds
     kept_notices: KeptNotices
+    kept_threads: KeptThreads
     private: Private
     lists: Lists
     search: Search
@@ -126,6 +129,8 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
             moderator=settings.moderator,
         )
         feeds = Feeds(database, keys)
+        kept_feeds = KeptFeeds(feeds, book)
+        threads = Threads(database)
         notices = Notices(database, keys, edges)
         yield Services(
             settings=settings,
@@ -135,11 +140,13 @@ async def open_services(settings: Settings, identities: Identities) -> AsyncIter
             hydrator=hydrator,
             feeds=feeds,
             counts=counts,
-            home=HomeTimelines(feeds, reader, KeptFeeds(feeds, book).existing),
+            home=HomeTimelines(feeds, reader, kept_feeds.existing),
             edges=edges,
-            threads=Threads(database),
+            threads=threads,
             notices=notices,
+            kept_feeds=kept_feeds,
             kept_notices=KeptNotices(notices, book),
+            kept_threads=KeptThreads(threads, book),
             private=Private(database, keys),
             lists=Lists(database, keys),
             search=Search(database, keys),

@@ -24,7 +24,7 @@ from indexer.cache import keys
 from indexer.cache.client import CacheClient
 from indexer.cache.keys import Count
 from indexer.errors import CacheError
-from indexer.store.deltas import Deltas
+from indexer.store.deltas import Deltas, Detail
 
 MOST_COUNTED = 5_000
 """A commit that changed the counts of more posts and accounts (while catching up) begins a new generation."""
@@ -103,7 +103,7 @@ class CountWriter:
             self._is_kept = False
             pipeline.delete(keys.counts_kept(epoch))
             return
-        is_known = deltas.complete and deltas.detailed and not deltas.purged
+        is_known = deltas.complete and deltas.detail is Detail.ALL and not deltas.purged
         if not is_known or len(deltas.post_counts) + len(deltas.actor_counts) > MOST_COUNTED:
             self._generation += 1
             pipeline.set(keys.counts_kept(epoch), "", ex=VOID_SECONDS)

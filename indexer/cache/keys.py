@@ -65,7 +65,7 @@ def timeline(epoch: str, viewer: int) -> str:
 
 
 def sent(epoch: str) -> str:
-    """The number of the last commit that all timelines have; see changes.py."""
+    """The number of the last commit that all timelines have, see changes.py; absent while none is to be believed."""
     return of_epoch(epoch, "sent")
 
 

@@ -104,7 +104,7 @@ class CacheReader:
             return None
         sent, *pages, _ = answers
         self._expect()
-        if int(sent or 0) < self._overdue:
+        if sent is None or int(sent) < self._overdue:
             return [None] * len(questions)
         return [_page(answer) for answer in pages]
 

@@ -28,7 +28,7 @@ from indexer.cache.counts import CountWriter
 from indexer.cache.timelines import FanOut, Spread
 from indexer.errors import CacheError
 from indexer.records.collections import FOLLOW, POST, REPOST
-from indexer.store.deltas import Deltas
+from indexer.store.deltas import Deltas, Detail
 from indexer.store.home import HomeTimeline
 
 log = structlog.get_logger(__name__)
@@ -43,6 +43,9 @@ SLICE = 1_000
 _LIMITS = b"".join(
     map(bulk, (keys.FLOOR_MEMBER, b"%d" % TIMELINE_LENGTH, b"%d" % (TIMELINE_LENGTH + TRIM_SLACK)))
 )
+
+HURRIED_SECONDS = 2.0
+"""How long after a hurried commit, without another, the next is not expected to be one."""
 
 EXPECTED_SECONDS = 60.0
 """How long after a reader came commits are made with their details, whether a timeline is cached by then or not."""
@@ -104,7 +107,8 @@ class CacheWriter:
         self._changed = asyncio.Event()
         self._received: list[float] = []
         self._number = 0
-        self._expected_until = -math.inf
+        self._is_forgetting = False
+        self._expected_until = self._hurried_until = -math.inf
         self.status = CacheWriterStatus()
 
     async def run(self) -> None:
@@ -124,11 +128,20 @@ class CacheWriter:
             await asyncio.gather(sending, *self._filling.values(), return_exceptions=True)
             await self._end_epoch()
 
-    def wants_details(self, *, hurried: bool) -> bool:
-        """Whether the next commit's counts and rows are of use to anybody. `hurried`: commits follow each other so fast
-        that API workers are better told that everything changed.
+    def wants_details(self, *, hurried: bool) -> Detail:
+        """Which of the next commit's counts and rows are of use to anybody.
+
+        `hurried`: commits follow each other so fast that API workers are better told that everything changed. Then
+        nothing is sent to the timelines either, and no reader believes them, until that is over or too much waits.
         """
-        return self._keeps_something or (self._listeners > 0 and not hurried)
+        self._hurried_until = self._clock() + HURRIED_SECONDS if hurried else -math.inf
+        if hurried:
+            return Detail.ROWS if len(self._fan_out) else Detail.NONE
+        return Detail.ALL if self._keeps_something or self._listeners else Detail.NONE
+
+    @property
+    def _is_hurried(self) -> bool:
+        return self._clock() < self._hurried_until
 
     @property
     def _keeps_something(self) -> bool:
@@ -145,9 +158,9 @@ class CacheWriter:
                     await self._tell_of(self.status.epoch, deltas, EVERYTHING)
             self._lose_epoch(CacheError("what the last commit changed is not known"))
             return
-        if not deltas.detailed and len(self._fan_out):
+        if deltas.detail is Detail.NONE and len(self._fan_out):
             # a reader came while this commit was under way; from now on commits are made with their details
-            await self._forget(self._fan_out.viewers)
+            await self._forget_all()
         unfollowed: list[int] = []
         for change in deltas.changes if len(self._fan_out) else ():
             if change.kind == FOLLOW:
@@ -160,12 +173,14 @@ class CacheWriter:
                 else:
                     self._fan_out.remove(change.actor, member)
         await self._drop_timelines(unfollowed)
+        if self._is_hurried and self._fan_out.is_too_much:
+            await self._forget_all()
         epoch = self.status.epoch
         if epoch is None:
             return
         try:
             # while nobody listens, what exactly changed need not be made out
-            known = self._listeners and deltas.detailed
+            known = self._listeners and deltas.detail is Detail.ALL
             changes = changes_of(deltas) if known else EVERYTHING
             self._number = max(self._number + 1, time.time_ns() // 1000)
             self._listeners = await self._tell_of(epoch, deltas, changes)
@@ -179,6 +194,8 @@ class CacheWriter:
         """Send a commit's counts and then, behind them, its message: who has heard of a commit finds its counts."""
         async with self._client.pipeline() as pipeline:
             self._counts.send(pipeline, epoch, deltas)
+            if self._is_hurried and self._fan_out.is_waiting:
+                pipeline.delete(keys.sent(epoch))  # until what waits is sent, no timeline is believed
             publish(pipeline, changes, epoch, self._number)
             answers = await pipeline.execute()
         return int(answers[-1])
@@ -192,6 +209,17 @@ class CacheWriter:
         for viewer in viewers:
             self._fan_out.forget(viewer)
         await self._drop_timelines(viewers)
+
+    async def _forget_all(self) -> None:
+        """Give up every timeline, and what waits for them. Until they are gone nothing says that they are complete."""
+        viewers = self._fan_out.viewers
+        self._is_forgetting = True
+        try:
+            self._fan_out.clear()
+            for first in range(0, len(viewers), SLICE):
+                await self._drop_timelines(viewers[first : first + SLICE])
+        finally:
+            self._is_forgetting = False
 
     async def account_changed(self, actor: int) -> None:
         """Tell of an account that changed outside of a batch: its identity was looked at."""
@@ -275,7 +303,8 @@ class CacheWriter:
             return
         try:
             async with self._client.pipeline() as pipeline:
-                pipeline.spop(keys.timeline_reads(epoch), 10_000)
+                # who reads while the stream is caught up with, finds its timeline in Postgres
+                pipeline.spop(keys.timeline_reads(epoch), 0 if self._is_hurried else 10_000)
                 pipeline.exists(keys.counts_wanted(epoch))
                 pipeline.expire(keys.sent(epoch), keys.TIMELINE_SECONDS)
                 self._counts.renew(pipeline, epoch)
@@ -362,6 +391,9 @@ class CacheWriter:
         """Send what waits, a slice at a time, so that nothing waits long for it; until cancelled."""
         while not is_ending():
             await self._changed.wait()
+            if self._is_forgetting or (self._is_hurried and self._fan_out.is_waiting):
+                await asyncio.sleep(HURRIED_SECONDS / 20)
+                continue
             self._changed.clear()
             received, self._received = self._received, []
             number, items = self._number, self.status.items_sent
@@ -371,7 +403,7 @@ class CacheWriter:
                         await self._send(self._fan_out.take(SLICE))
                 except CacheError as error:
                     self._lose_epoch(error)
-            if self.status.epoch is not None:
+            if self.status.epoch is not None and not self._is_forgetting:
                 try:
                     async with self._client.commands() as redis:
                         await redis.set(keys.sent(self.status.epoch), number, ex=keys.TIMELINE_SECONDS)

@@ -96,6 +96,13 @@ def want_timelines(url: str, viewers: Sequence[int]) -> None:
         client.sadd(keys.timeline_reads(epoch.decode()), *viewers)
 
 
+def redis_cpu(url: str) -> float:
+    """Seconds of CPU that the server has taken."""
+    with redis.Redis.from_url(url) as client:
+        found: Any = client.info("cpu")
+        return float(found["used_cpu_user"]) + float(found["used_cpu_sys"])
+
+
 def _timeline_names(client: Any) -> list[bytes]:
     epoch = client.get(keys.EPOCH)
     if epoch is None:

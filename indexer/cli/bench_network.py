@@ -32,8 +32,8 @@ class Plan:
     """What is measured. events: of the network's history; accounts; follows: of each viewer, beside those of the
     history; celebrity: more followers of the most popular account, which nobody reads as; live_events: sent while
     sessions read, `rate` a second, and again as fast as they are taken; viewers: accounts that read; seconds: for each
-    cell; warming: before each method's first, sessions_warming before sessions are measured; cost: whether to measure
-    what timelines cost ingest, which takes more live events than some batches hold.
+    cell; warming: before each method's first, sessions_warming before sessions are measured; cost_events:
+    with which it is measured what timelines cost ingest, more than some batches hold (0: it is not measured).
     """
 
     events: int = 60_000
@@ -46,15 +46,15 @@ class Plan:
     seconds: float = 3.0
     warming: float = 1.0
     sessions_warming: float = POLL_SECONDS
-    cost: bool = True
+    cost_events: int = 280_000
     workers: int = 0
     quiet: bool = False
 
 
 def simulate(plan: Plan, directory: Path) -> tuple[Path, Path]:
-    """The network's history and what is sent while sessions read, as two files; documents beside the second."""
+    """The network's history and what is sent afterwards, as two files; documents beside the second."""
     whole, past, live = (directory / f"{name}.frames.zst" for name in ("whole", "past", "live"))
-    total = plan.events + plan.live_events
+    total = plan.events + max(plan.live_events, plan.cost_events)
     with progress("simulating", total, "events", quiet=plan.quiet) as advance:
         simulate_to_file(whole, total, plan.accounts, seed=SEED, progress=advance)
     documents_path(whole).rename(documents_path(live))

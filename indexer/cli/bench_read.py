@@ -26,6 +26,7 @@ from indexer.cli.bench_figures import (
     count_timelines,
     hit_rates,
     percentile_ms,
+    redis_cpu,
     samples,
     timelines,
     total,
@@ -54,6 +55,9 @@ from indexer.store.migrate import migrate
 CACHING_SECONDS = 1.0
 """After so long without another timeline in the cache no more are expected."""
 
+COST_SECONDS = 15.0
+"""How long events come at the plan's rate while their CPU is measured."""
+
 PATIENCE_SECONDS = 120.0
 
 
@@ -69,7 +73,7 @@ def run(plan: Plan) -> dict[str, Any]:
         asyncio.run(prepare(servers.postgres_url, plan, population))
         copies = [
             asyncio.run(copy_database(servers.postgres_url, name))
-            for name in (("without", "with") if plan.cost else ())
+            for name in (("without", "with") if plan.cost_events else ())
         ]
         with Stage(plan, population, servers, servers.postgres_url, live, directory) as network:
             network.cache_timelines()
@@ -83,7 +87,7 @@ def run(plan: Plan) -> dict[str, Any]:
             "fanout_p50_ms": sessions["fanout_p50_ms"],
             "fanout_p99_ms": sessions["fanout_p99_ms"],
             **cached,
-            **(_ingest_cost(plan, population, servers, copies, live, directory) if plan.cost else {}),
+            **(_ingest_cost(plan, population, servers, copies, live, directory) if plan.cost_events else {}),
         }
 
 
@@ -95,18 +99,21 @@ def _ingest_cost(
     live: Path,
     directory: Path,
 ) -> dict[str, Any]:
-    """The same events into two equal databases, as fast as they go: events/s with cached timelines and without."""
-    rates = []
+    """The same events into two equal databases, with cached timelines and without, and nobody who reads: at the plan's
+    rate, which says what they take of CPU, and as fast as they go, which says what of events/s.
+    """
+    found = []
     for database, cached in zip(copies, (False, True), strict=True):
         with Stage(plan, population, servers, database, live, directory) as network:
-            rates.append(network.full_speed(cached=cached))
-    without, cached_rate = rates
+            if cached:
+                network.cache_timelines()
+            found.append({"at_rate": network.at_rate(COST_SECONDS), "full_speed": network.full_speed()})
+    without, cached_ones = found
+    speeds = [one["full_speed"]["events_per_second"] for one in found]
     return {
         "ingest_without_timelines": without,
-        "ingest_with_timelines": cached_rate,
-        "ingest_cost_percent": round(
-            100 * (1 - cached_rate["events_per_second"] / without["events_per_second"]), 1
-        ),
+        "ingest_with_timelines": cached_ones,
+        "ingest_cost_percent": round(100 * (1 - speeds[1] / speeds[0]), 1),
     }
 
 
@@ -239,13 +246,31 @@ class Stage:
                 raise StoreError("the ingest process does not follow the relay")
             time.sleep(0.05)
 
-    def full_speed(self, *, cached: bool) -> dict[str, Any]:
-        """All events as fast as they are taken, with all viewers' timelines cached, or none."""
-        if cached:
-            self.cache_timelines()
+    def at_rate(self, seconds: float) -> dict[str, Any]:
+        """Events at the plan's rate: what each takes of the ingest process' and of Redis' CPU, in us."""
+        self._play(self._plan.rate)
+        self._until_it_flows()
+        before, redis_before = samples(self._ingest_metrics), redis_cpu(self._redis_url)
+        time.sleep(seconds)
+        after, redis_after = samples(self._ingest_metrics), redis_cpu(self._redis_url)
+        self._play(1.0)
+
+        def grown(name: str) -> float:
+            return total(after, name) - total(before, name)
+
+        events = max(1.0, grown("indexer_batch_events_sum"))
+        return {
+            "ingest_us_per_event": round(1e6 * grown("process_cpu_seconds_total") / events, 1),
+            "redis_us_per_event": round(1e6 * (redis_after - redis_before) / events, 1),
+            "timeline_items_per_event": round(grown("indexer_cache_items_total") / events, 2),
+        }
+
+    def full_speed(self) -> dict[str, Any]:
+        """The rest of the events as fast as they are taken, from the receipt of the first to the last commit."""
+        cached = count_timelines(self._redis_url)
         before = samples(self._ingest_metrics)
         received = total(before, "indexer_firehose_frames_total")
-        done, last = total(before, "indexer_batch_events_sum"), self._plan.live_events
+        done, last = total(before, "indexer_batch_events_sum"), self._plan.cost_events
         self._play(None)
         after, began = before, 0.0
         end = time.monotonic() + PATIENCE_SECONDS
@@ -258,7 +283,8 @@ class Stage:
                 began = time.monotonic()
         return {
             "events_per_second": round((last - done) / (time.monotonic() - began), 1),
-            "cached_timelines": count_timelines(self._redis_url),
+            "cached_timelines": cached,
+            "cached_timelines_after": count_timelines(self._redis_url),
             "timeline_items": total(after, "indexer_cache_items_total")
             - total(before, "indexer_cache_items_total"),
         }

@@ -40,9 +40,12 @@ def as_text(result: dict[str, Any]) -> str:
         lines += [f"  found kept: {of:<16}{100 * rate:>12.2f} %" for of, rate in found["hit_rates"].items()]
     for name in ("without", "with") if "ingest_cost_percent" in result else ():
         cost = result[f"ingest_{name}_timelines"]
+        slow, fast = cost["at_rate"], cost["full_speed"]
         lines.append(
-            f"ingest at full speed {name} cached timelines: {cost['events_per_second']:,.0f} events/s"
-            f" ({cost['timeline_items']:,.0f} items to timelines)"
+            f"ingest {name} cached timelines: {slow['ingest_us_per_event']} us CPU an event,"
+            f" {slow['redis_us_per_event']} of Redis ({slow['timeline_items_per_event']} items to timelines);"
+            f" at full speed {fast['events_per_second']:,.0f} events/s ({fast['timeline_items']:,.0f} items,"
+            f" timelines {fast['cached_timelines']:,} -> {fast['cached_timelines_after']:,})"
         )
     lines += [f"{name:<30}{json.dumps(result[name]):>12}" for name in _FIGURES if name in result]
     return "\n".join(lines) + "\n"

@@ -8,18 +8,19 @@ reveal (lists through which somebody is muted or blocked, the accounts of verifi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from indexer.cache.counts import CountReader
-from indexer.hydration.counts import ACTORS, POSTS, PageCounts
+from indexer.hydration.counts import POSTS, PageCounts
+from indexer.hydration.details import ProfileDetails
 from indexer.hydration.fragments import Fragments
 from indexer.hydration.links import Links
+from indexer.hydration.own import Own
 from indexer.hydration.rows import (
     ABSENT,
     RowBook,
     ViewerRows,
-    actor_counts_subject,
     counts_subject,
     pair_subjects,
     relation_subjects,
@@ -33,7 +34,6 @@ from indexer.hydration.state import (
     PairBlocks,
     Post,
     PostMarks,
-    ProfileDetail,
     Record,
     Relation,
     State,
@@ -41,6 +41,7 @@ from indexer.hydration.state import (
     Verification,
     list_keys,
 )
+from indexer.hydration.threads import read_root_likes
 from indexer.records.collections import (
     FOLLOW,
     GENERATOR,
@@ -96,6 +97,8 @@ class Hydrator:
         self._moderator = moderator
         self.book = book or RowBook()
         self._counts = counts
+        self._own = Own(database, keys)
+        self._details = ProfileDetails(database, self.book, self._own, counts)
 
     def state(self, asker: Asker) -> State:
         return State(asker, self.keys, self.links, self.fragments)
@@ -153,12 +156,17 @@ class Hydrator:
         """What is kept for the asker; None where nothing kept may be used."""
         return self.book.of(state.viewer, state.asker.version)
 
-    async def read_marks(self, state: State, keys: Iterable[Key]) -> None:
-        """Add what the viewer has put on these posts; posts that were not read are left out."""
+    async def read_marks(self, state: State, keys: Collection[Key]) -> None:
+        """Add what the viewer has put on these posts; posts that were not read may be left out."""
         viewer = state.viewer
-        if viewer is None:
+        if viewer is None or not keys:
             return
         kept = self.kept(state)
+        own = None if kept is None else await self._own.marks(kept, viewer)
+        if own is not None and not own.muted_threads:
+            state.marks.update((key, mark) for key in keys if (mark := own.of_key(key)) is not None)
+            return
+        token = self.book.messages
         wanted: list[Post] = []
         for key in keys:
             row = ABSENT if kept is None else kept.marks.get(key)
@@ -170,7 +178,13 @@ class Hydrator:
                 state.marks[key] = row
         if not wanted:
             return
-        token = self.book.messages
+        if kept is not None and own is not None:
+            for post in wanted:
+                mark = own.on(post)
+                kept.marks.put(post.key, mark, token, (post.key,))
+                if mark is not None:
+                    state.marks[post.key] = mark
+            return
         roots = [post.root for post in wanted]
         rows = await self.database.rows(
             "post_marks",
@@ -197,14 +211,7 @@ class Hydrator:
         wanted = [actor for actor in actors if actor != viewer and actor not in state.relations]
         kept = self.kept(state)
         if kept is not None:
-            missing = []
-            for actor in wanted:
-                row = kept.relations.get(actor)
-                if row is None or row is ABSENT:
-                    missing.append(actor)
-                else:
-                    state.relations[actor] = row
-            wanted = missing
+            wanted = await self._add_kept_relations(state, kept, viewer, wanted)
         if not wanted:
             return
         token = self.book.messages
@@ -220,6 +227,30 @@ class Hydrator:
                 kept.relations.put(relation.actor, relation, token, subjects)
         await self.keys.learn_rare(negative)
 
+    async def _add_kept_relations(
+        self, state: State, kept: ViewerRows, viewer: int, wanted: list[int]
+    ) -> list[int]:
+        """Add what is kept of the viewer's relations; the accounts to which they have to be asked for."""
+        missing = []
+        for actor in wanted:
+            row = kept.relations.get(actor)
+            if row is None or row is ABSENT:
+                missing.append(actor)
+            else:
+                state.relations[actor] = row
+        own = await self._own.relations(kept, viewer) if missing else None
+        if own is None:
+            return missing
+        unknown = []
+        for actor in missing:
+            relation = own.relation(kept, actor)
+            if relation is None:
+                unknown.append(actor)
+            else:
+                state.relations[actor] = relation
+                kept.relations.put(actor, relation, own.token, relation_subjects(viewer, actor, ()))
+        return unknown
+
     async def thread(self, asker: Asker, keys: Iterable[Key], *, anchor: Key | None = None) -> State:
         """State for showing posts in a thread: with which of them the thread's author likes.
 
@@ -230,16 +261,7 @@ class Hydrator:
         if anchor is not None and likers:
             state.known_likers[anchor] = (len(likers), likers[:_KNOWN_LIKERS])
             await self.add_pairs(state, [(anchor[1], liker) for liker in likers[:_KNOWN_LIKERS]])
-        posts = list(state.posts.values())
-        rows = await self.database.rows(
-            "root_likes",
-            [post.rkey for post in posts],
-            [post.actor for post in posts],
-            [post.root[1] for post in posts],
-        )
-        await self.keys.learn_rare(row["rkey"] for row in rows)
-        for row in rows:
-            state.root_likes[(row["subject_key"], row["subject_actor"])] = row["rkey"]
+        await read_root_likes(self.database, self.book, state, self.kept(state), list(state.posts.values()))
         return state
 
     async def _known_likers(self, asker: Asker, post: Key) -> list[int]:
@@ -360,15 +382,14 @@ class Hydrator:
         """State for profileViewDetailed: counts, known followers and subscriptions besides."""
         state = self.state(asker)
         wanted = list(dict.fromkeys(actors))
-        await self._read_details(state, wanted)
+        await self._details.read(state, wanted)
         others = set(wanted)
         pairs: set[tuple[int, int]] = set()
-        for detail in state.details.values():
-            others.update(detail.known_followers)
-            pairs.update(
-                (min(detail.actor, known), max(detail.actor, known)) for known in detail.known_followers
-            )
-        await asyncio.gather(self._read_actors(state, others), self._read_pairs(state, pairs))
+        for ties in state.ties.values():
+            others.update(ties.known_followers)
+            pairs.update((min(ties.actor, known), max(ties.actor, known)) for known in ties.known_followers)
+        await self._read_actors(state, others)
+        await self._read_pairs(state, pairs)
         packs: set[str] = set()
         for actor in wanted:
             profile = state.actors[actor].profile if actor in state.actors else None
@@ -382,43 +403,21 @@ class Hydrator:
         await self._read_labels(state, [])
         return state
 
-    async def _read_details(self, state: State, wanted: list[int]) -> None:
-        kept = self.kept(state)
-        if kept is not None:
-            missing = []
-            for actor in wanted:
-                found = kept.details.get(actor)
-                if found is None or found is ABSENT:
-                    missing.append(actor)
-                else:
-                    state.details[actor] = found
-            wanted = missing
-        if not wanted:
-            return
-        token = self.book.messages
-        counts = PageCounts(self.database, None if kept is None else self._counts, ACTORS)
-        rows, counted = await asyncio.gather(
-            self.database.rows("profile_details", wanted, state.viewer), counts.of(wanted)
-        )
-        for row in rows:
-            detail = ProfileDetail(*row)
-            detail.followers, detail.follows, detail.posts = counted[detail.actor]
-            state.details[detail.actor] = detail
-            if kept is not None:
-                subjects = (detail.actor, actor_counts_subject(detail.actor))
-                kept.details.put(detail.actor, detail, token, subjects)
-
     async def _read_actors(self, state: State, actors: set[int]) -> None:
         """Accounts, and how the viewer stands to them."""
         added = [actor for actor in actors if actor not in state.actors]
-        if added:
-            await asyncio.gather(self._read_accounts(state, added), self.read_relations(state, added))
-
-    async def _read_accounts(self, state: State, added: list[int]) -> None:
-        wanted = added
         kept = self.kept(state)
-        if kept is not None:
-            wanted = _add_kept_actors(state, kept, wanted)
+        wanted = added if kept is None else _add_kept_actors(state, kept, added)
+        if wanted or (added and self._trusted_dids):
+            await asyncio.gather(
+                self._read_accounts(state, kept, added, wanted), self.read_relations(state, added)
+            )
+        elif added:  # with nothing to wait for, tasks would take most of the time
+            await self.read_relations(state, added)
+
+    async def _read_accounts(
+        self, state: State, kept: ViewerRows | None, added: list[int], wanted: list[int]
+    ) -> None:
         if wanted:
             token = self.book.messages
             for row in await self.database.rows("actors", wanted):
@@ -561,7 +560,8 @@ class Hydrator:
         actors = {actor for _, _, actor in lists}
         for verifications in state.verifications.values():
             actors.update(verification.issuer for verification in verifications)
-        await asyncio.gather(self._read_records(state, lists), self._read_actors(state, actors))
+        await self._read_records(state, lists)
+        await self._read_actors(state, actors)
 
     async def labels(self, asker: Asker, subjects: list[str]) -> State:
         """State that holds labels only: those of the asker's labelers on these DIDs and AT-URIs."""

@@ -18,7 +18,16 @@ from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 
 from indexer.cache.changes import Changes
-from indexer.hydration.state import Actor, Key, PairBlocks, Post, PostMarks, ProfileDetail, Relation
+from indexer.hydration.state import (
+    Actor,
+    Key,
+    PairBlocks,
+    Post,
+    PostMarks,
+    ProfileDetail,
+    ProfileTies,
+    Relation,
+)
 from indexer.store.reads.feeds import FeedItem
 
 Version = tuple[int, ...]
@@ -76,11 +85,26 @@ class RowBook:
         self._viewers_size = 0
         self.messages = 0
         self.is_told = False
-        self.posts: Rows[Key, Post] = Rows(self, limit // 3)
-        self.actors: Rows[int, Actor] = Rows(self, limit // 6)
+        self.posts: Rows[Key, Post] = Rows(self, limit * 7 // 24)
+        self.actors: Rows[int, Actor] = Rows(self, limit // 8)
+        self.details: Rows[int, ProfileDetail] = Rows(self, limit // 24)
         self.pairs: Rows[Pair, PairBlocks] = Rows(self, limit // 12)
         self.items: Rows[bytes, FeedItem] = Rows(self, limit // 12)
-        self.templates: Rows[Hashable, Any] = Rows(self, limit // 3)
+        self.root_likes: Rows[Key, int] = Rows(self, limit // 24)
+        self.pages: Rows[Hashable, Any] = Rows(self, limit // 12)  # of authors' feeds; threads
+        self.templates: Rows[Hashable, Any] = Rows(self, limit // 4)
+
+    def _kinds(self) -> tuple[Rows[Any, Any], ...]:
+        return (
+            self.posts,
+            self.actors,
+            self.details,
+            self.pairs,
+            self.items,
+            self.root_likes,
+            self.pages,
+            self.templates,
+        )
 
     def lookups(self) -> dict[tuple[str, str], int]:
         """How often a row that is kept for all viewers was wanted: (kind, "hit" or "miss") -> times."""
@@ -103,7 +127,7 @@ class RowBook:
         self._viewers.clear()
         self._changed.clear()
         self._viewers_size = 0
-        for rows in (self.posts, self.actors, self.pairs, self.items, self.templates):
+        for rows in self._kinds():
             rows.clear()
         self.is_told = True
 
@@ -232,7 +256,18 @@ class Rows(Generic[K, R]):
 class ViewerRows:
     """What is kept for one viewer at one version, beside `book`, which is for all."""
 
-    __slots__ = ("book", "details", "marks", "relations", "settled", "version", "views")
+    __slots__ = (
+        "book",
+        "marks",
+        "own_marks",
+        "own_relations",
+        "own_size",
+        "relations",
+        "settled",
+        "ties",
+        "version",
+        "views",
+    )
 
     def __init__(self, book: RowBook, version: Version, settled: float) -> None:
         self.book = book
@@ -240,13 +275,21 @@ class ViewerRows:
         self.settled = settled
         self.marks: Rows[Key, PostMarks] = Rows(book)
         self.relations: Rows[int, Relation] = Rows(book)
-        self.details: Rows[int, ProfileDetail] = Rows(book)
+        self.ties: Rows[int, ProfileTies] = Rows(book)
+        self.own_relations: Any = None  # see own.py
+        self.own_marks: Any = None
+        self.own_size = 0
         self.views: Rows[Hashable, Any] = Rows(book)
 
     @property
     def size(self) -> int:
         """About how many bytes are kept."""
-        return self.marks.size + self.relations.size + self.details.size + self.views.size
+        return self.marks.size + self.relations.size + self.ties.size + self.views.size + self.own_size
+
+    def grew(self, size: int) -> None:
+        """Note that something of so many bytes is kept beside rows."""
+        self.own_size += size
+        self.book.grew(size)
 
 
 # --- what rows depend on. An account: its id; a post: its key -------------------------------------------------------

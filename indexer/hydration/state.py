@@ -41,6 +41,7 @@ __all__ = [
     "Post",
     "PostMarks",
     "ProfileDetail",
+    "ProfileTies",
     "Record",
     "RecordKey",
     "Relation",
@@ -100,6 +101,7 @@ class Actor(msgspec.Struct, gc=False):
     status_created_at: int | None
     status_indexed_at: int | None
     status_record: bytes | None
+    blocks_lists: bool = False
     _profile: Stored | None = None
 
     @property
@@ -149,6 +151,12 @@ class Relation(msgspec.Struct, gc=False):
 
 #: To oneself, to those with whom one has nothing to do, and of nobody.
 NO_RELATION: Final = Relation()
+
+
+STRANGER_JSON: Final = (
+    b'{"muted":false,"mutedOnlyReposts":false,"mutedOnlyQuoteposts":false,"blockedBy":false}'
+)
+"""How views show that viewer and account have nothing to do with one another (views/profiles.py)."""
 
 
 class PairBlocks(msgspec.Struct, gc=False, frozen=True):
@@ -314,19 +322,29 @@ class ListState(msgspec.Struct, gc=False):
 
 
 class ProfileDetail(msgspec.Struct, gc=False):
-    """What only a detailed profile shows, as `profile_details.sql` gives it, and the account's counts."""
+    """What only a detailed profile shows, as `profile_details.sql` gives it, and the account's counts.
+
+    `few_followers`: who follows the account, None where they are many.
+    """
 
     actor: int
     lists: int
     feeds: int
     starter_packs: int
+    few_followers: list[int] | None
+    followers: int = 0
+    follows: int = 0
+    posts: int = 0
+
+
+class ProfileTies(msgspec.Struct, gc=False):
+    """What ties the viewer to an account beside their relation, as `profile_ties.sql` gives it."""
+
+    actor: int
     known_followers_count: int
     known_followers: list[int]
     subscribed_posts: bool | None
     subscribed_replies: bool | None
-    followers: int = 0
-    follows: int = 0
-    posts: int = 0
 
     @property
     def subscription(self) -> tuple[bool, bool] | None:
@@ -435,6 +453,7 @@ class State:
     verifications: dict[int, list[Verification]] = field(default_factory=dict)
     trusted_verifiers: frozenset[int] = frozenset()
     details: dict[int, ProfileDetail] = field(default_factory=dict)
+    ties: dict[int, ProfileTies] = field(default_factory=dict)
     edges: dict[RecordKey, Edge] = field(default_factory=dict)
     uris: dict[str, RecordKey] = field(default_factory=dict)
     root_likes: dict[Key, int] = field(default_factory=dict)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import NamedTuple
+
+
+class Detail(IntEnum):
+    """How much of what a transaction changed is read back, which costs as much as to write some of it."""
+
+    NONE = 0
+    ROWS = 1  # changes
+    ALL = 2  # post_counts and actor_counts besides
 
 
 class PostCount(NamedTuple):
@@ -47,16 +56,15 @@ class Change(NamedTuple):
 class Deltas:
     """One transaction's outcome.
 
-    complete: False where the transaction turned out to be committed already (the connection was lost in its commit)
-    and the
-    changes are not known: caches have to be emptied. detailed: False where nobody asked for post_counts, actor_counts
-    and changes, so that these are empty. changes: in the order of the tables' statements. profiles, records: accounts
+    complete: False where the transaction turned out to be committed already (the connection was lost in its commit) and
+    the changes are not known: caches have to be emptied. detail: what was asked for; the rest of post_counts,
+    actor_counts and changes is empty. changes: in the order of the tables' statements. profiles, records: accounts
     whose profile, or other record (kind, key, actor), changed. accounts: whose status changed. purged: deleted
     accounts.
     """
 
     complete: bool = True
-    detailed: bool = True
+    detail: Detail = Detail.ALL
     post_counts: Sequence[PostCount] = ()
     actor_counts: Sequence[ActorCount] = ()
     changes: Sequence[Change] = ()

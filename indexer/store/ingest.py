@@ -14,7 +14,7 @@ import asyncpg
 
 from indexer.store import home, repositories
 from indexer.store.batch import StoredBatch
-from indexer.store.deltas import Deltas
+from indexer.store.deltas import Deltas, Detail
 from indexer.store.intern import Interner, KnownActor
 from indexer.store.pool import WRITER_SETTINGS, connect, create_pool, store_errors
 from indexer.store.sql import load
@@ -61,9 +61,9 @@ class IngestStore:
         """Stage the batch that is written next, perhaps while another one is; see Writer.stage."""
         await self._writer.stage(batch)
 
-    async def apply(self, batch: StoredBatch, upstream: str, seq: int | None, *, detailed: bool) -> Deltas:
+    async def apply(self, batch: StoredBatch, upstream: str, seq: int | None, *, detail: Detail) -> Deltas:
         """Write a batch in one transaction; see Writer.apply."""
-        return await self._writer.apply(batch, upstream, seq, detailed=detailed)
+        return await self._writer.apply(batch, upstream, seq, detail=detail)
 
     # --- ids -----------------------------------------------------------------------------------------------------
 

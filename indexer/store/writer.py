@@ -24,7 +24,7 @@ from indexer.errors import InvariantBroken, StoreError
 from indexer.records.collections import POST
 from indexer.records.notices import Notice
 from indexer.store.batch import PLACE, WAVE_SHIFT, AccountEvent, StoredBatch
-from indexer.store.deltas import ActorCount, Change, Deltas, PostCount
+from indexer.store.deltas import ActorCount, Change, Deltas, Detail, PostCount
 from indexer.store.edges import EDGES, delete_edges, insert_edges
 from indexer.store.pool import store_errors
 from indexer.store.posts import judge_posts
@@ -85,7 +85,7 @@ class Writer:
                 async with session.writing() as staged:
                     staged.touched.update(kinds)
                     staged.deleted.update(kinds)
-                    await _Transaction(staged).run("", self._shard, None, False, search=False)
+                    await _Transaction(staged).run("", self._shard, None, Detail.NONE, search=False)
 
     async def close(self) -> None:
         """Give the connections up; open transactions are rolled back."""
@@ -111,10 +111,10 @@ class Writer:
             await self._session_for(batch).stage(batch)
 
     async def apply(
-        self, batch: StoredBatch, upstream: str, seq: int | None, *, detailed: bool = True
+        self, batch: StoredBatch, upstream: str, seq: int | None, *, detail: Detail = Detail.ALL
     ) -> Deltas:
         """Write a finished batch; `seq` is the last event's, None where the upstream has none. Returns what changed,
-        with every count and row only if `detailed`: to read them costs as much as to write some of them.
+        in so much `detail`.
 
         Raises StoreError if the database could not take it, for instance because the connection was lost: the same
         batch can be
@@ -129,9 +129,7 @@ class Writer:
                         return Deltas(complete=False)
                     await session.stage(batch)
                 async with session.writing() as staged:
-                    deltas = await _Transaction(staged).run(
-                        upstream, self._shard, seq, detailed, self._search
-                    )
+                    deltas = await _Transaction(staged).run(upstream, self._shard, seq, detail, self._search)
                     self._number += 1
                     await staged.connection.execute(load("last_batch_save"), self._id, self._number)
                     await session.written()
@@ -174,7 +172,7 @@ class _Transaction:
         self._deleted = staged.deleted
         self._purges: list[AccountEvent] = []
 
-    async def run(self, upstream: str, shard: str, seq: int | None, detailed: bool, search: bool) -> Deltas:
+    async def run(self, upstream: str, shard: str, seq: int | None, detail: Detail, search: bool) -> Deltas:
         connection = self._connection
         if shard != WHOLE:
             await connection.execute(load("shard_turn"))
@@ -190,22 +188,23 @@ class _Transaction:
         actor_counts: Sequence[Any] = ()
         changes: Sequence[Any] = ()
         if self._touched or self._deleted:
-            if detailed:
+            if detail is Detail.ALL:
                 post_counts = await connection.fetch(load("post_count_save") + load("post_count_returning"))
                 actor_counts = await connection.fetch(
                     load("actor_count_save") + load("actor_count_returning")
                 )
-                changes = await connection.fetch(load("change_list"))
             else:
                 # what has no arguments is planned once only if it is fetched
                 await connection.fetch(load("post_count_save"))
                 await connection.fetch(load("actor_count_save"))
+            if detail is not Detail.NONE:
+                changes = await connection.fetch(load("change_list"))
         posts = any(kind == POST for _, kind in self._touched | self._deleted)
         if search and (posts or changed.profiles):
             await connection.execute(load("search_enqueue", post=POST), changed.profiles)
         await self._save_states(upstream, shard, seq, changed.refused)
         return Deltas(
-            detailed=detailed,
+            detail=detail,
             post_counts=[PostCount(*row) for row in post_counts],
             actor_counts=[ActorCount(*row) for row in actor_counts],
             changes=[Change(*row) for row in changes],

@@ -182,14 +182,14 @@ def _blocking_uri(state: State, found: Actor) -> str | None:
 
 
 def _subscription(state: State, found: Actor) -> Json | None:
-    detail = state.details.get(found.id)
-    if detail is None or detail.subscription is None or not any(detail.subscription):
+    ties = state.ties.get(found.id)
+    if ties is None or ties.subscription is None or not any(ties.subscription):
         return None
     allowed = subscriptions_allowed(found)
     relation = state.relation(found.id)
     following, followed = relation.following is not None, relation.followed_by is not None
     if (allowed == "followers" and following) or (allowed == "mutuals" and following and followed):
-        return {"post": detail.subscription[0], "reply": detail.subscription[1]}
+        return {"post": ties.subscription[0], "reply": ties.subscription[1]}
     return None
 
 

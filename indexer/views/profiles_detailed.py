@@ -70,12 +70,12 @@ def pinned_post(record: Json) -> Json | None:
 
 def known_followers(state: State, actor: int) -> Json | None:
     """Those of the viewer's follows who follow the account, less whoever a block hides."""
-    detail = state.details.get(actor)
-    if detail is None or detail.known_followers_count == 0:
+    ties = state.ties.get(actor)
+    if ties is None or ties.known_followers_count == 0:
         return None
     return {
-        "count": detail.known_followers_count,
-        "followers": known_subjects(state, actor, detail.known_followers),
+        "count": ties.known_followers_count,
+        "followers": known_subjects(state, actor, ties.known_followers),
     }
 
 

@@ -19,7 +19,7 @@ import orjson
 from indexer.hydration.rows import ABSENT, ViewerRows, counts_subject, pair_subjects, relation_subjects
 from indexer.hydration.state import NO_BLOCKS, NO_RELATION, Asker, FeedItem, Holes, Key, State
 from indexer.views.feeds import feed_view_post, hidden
-from indexer.views.posts import counts_json, marks_json, post_view
+from indexer.views.posts import NO_MARKS_JSON, counts_json, marks_json, post_view
 from indexer.views.profiles import profile_viewer
 from indexer.views.rules import viewer_blocks
 
@@ -247,6 +247,8 @@ def _filling(kind: bytes, key: Any, kept: ViewerRows, state: State) -> bytes | N
                 return made  # of nobody's relation nothing is remembered
             relation.json = made
         return relation.json
+    if kind == _MARKS and key not in state.marks and key[1] != state.viewer:
+        return NO_MARKS_JSON
     post = kept.book.posts.get(key)
     if post is None or post is ABSENT:
         return None

@@ -27,12 +27,13 @@ from redis.exceptions import RedisError
 from indexer.api.application import Application, Request
 from indexer.api.auth import Authenticator, audiences_of
 from indexer.api.services import Services, open_services
+from indexer.cache import writer as cache_writer
 from indexer.cache.client import CacheClient
 from indexer.cache.reader import SENDING_SECONDS
 from indexer.cache.writer import CacheWriter
 from indexer.cli.audit import mend
 from indexer.config import Settings
-from indexer.hydration import rows
+from indexer.hydration import details, feeds, own, rows, threads
 from indexer.ops.embedded import EmbeddedServers, Tuning, ephemeral_servers
 from indexer.store import home
 from indexer.store.home import HomeTimeline
@@ -149,6 +150,7 @@ async def both(
     """With a parameter there is an operator, who may take records down, and that is their password."""
     # the test waits for messages itself, and asks at once
     monkeypatch.setattr(rows, "SETTLING_SECONDS", 0.0)
+    monkeypatch.setattr(cache_writer, "HURRIED_SECONDS", 0.1)
     async with AsyncExitStack() as stack:
         identities = await stack.enter_async_context(IdentityResolver(IdentitySettings()))
         opened = Both(stack, lexicons)
@@ -211,6 +213,7 @@ class Play:
     async def commit(self, frames: list[bytes]) -> None:
         books = [services.hydrator.book for services in self.both.services[:2]]
         before, epochs = [book.messages for book in books], self.writer.status.epochs
+        self.writer.wants_details(hurried=self.random.random() < 0.1)
         deltas = await self.pipeline.write(frames)
         await self.writer.apply(deltas)
         for _ in range(2_000):  # what was not told is noticed within the time that an epoch is believed
@@ -307,8 +310,17 @@ class Play:
 
 @pytest.mark.parametrize(("seed", "both"), [(1, None), (2, "secret")], indirect=["both"])
 async def test_random_commits_and_private_doings(
-    postgres_url: str, servers: EmbeddedServers, both: Both, seed: int
+    postgres_url: str,
+    servers: EmbeddedServers,
+    both: Both,
+    seed: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if seed == 2:  # so little is read at once that it mostly is not enough
+        monkeypatch.setattr(own, "MOST", 4)
+        monkeypatch.setattr(details, "FEW_FOLLOWERS", 1)
+        monkeypatch.setattr(feeds, "MOST_WAITING", 2)
+        monkeypatch.setattr(threads, "MOST_POSTS", 3)
     async with writing(postgres_url, servers.redis_url) as writer, Pipeline(postgres_url) as pipeline:
         play = Play(seed, both, writer, pipeline)
         await play.commit([play.events.pop(0).frame for _ in range(STEPS)])
@@ -430,6 +442,41 @@ async def breaking(server: redis.asyncio.Redis, servers: EmbeddedServers, how: i
             asyncio.get_running_loop().call_later(0.5, os.kill, pid, signal.SIGCONT)
         elif pid is not None:
             os.kill(pid, signal.SIGKILL)
+
+
+async def test_what_is_warm_asks_for_the_version_alone(
+    postgres_url: str, servers: EmbeddedServers, both: Both
+) -> None:
+    """Once a viewer is known, an account, post or thread that this worker has read needs no more questions, whether the
+    viewer has seen it before or not.
+    """
+    async with writing(postgres_url, servers.redis_url) as writer, Pipeline(postgres_url) as pipeline:
+        play = Play(6, both, writer, pipeline)
+        await play.commit([event.frame for event in play.events])
+        await play.timelines_are_cached()
+        first, second = play.viewers[:2]
+        posts = [post[0] for post in play.stream.posts]
+        client = both.clients[0]
+        await client.ask(GET_POSTS, {"uris": posts[-1:]}, viewer=second)  # now it is known
+        await client.ask("app.bsky.actor.getProfile", {"actor": first.did}, viewer=second)
+        questions: list[tuple[str, dict[str, Any]]] = [
+            (GET_POSTS, {"uris": posts[:25]}),
+            *(("app.bsky.actor.getProfile", {"actor": account.did}) for account in play.stream.accounts),
+            *(("app.bsky.feed.getAuthorFeed", {"actor": account.did}) for account in play.stream.accounts),
+            *(("app.bsky.feed.getPostThread", {"uri": uri}) for uri in posts[:25]),
+        ]
+        for nsid, params in questions:
+            await both.compare(nsid, params, first)
+        asked_for: Counter[str] = Counter()
+        for nsid, params in questions:
+            counter: Counter[str] = Counter()
+            token = asked.set(counter)
+            await client.ask(nsid, params, viewer=second)
+            asked.reset(token)
+            assert counter["viewer_version"] == 1
+            asked_for += counter
+        # lists, embedded records and statuses are asked for each time: the simulated accounts have few of them
+        assert asked_for.total() < 1.3 * len(questions), asked_for
 
 
 async def test_health_tells_that_redis_is_gone(postgres_url: str) -> None:

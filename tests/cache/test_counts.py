@@ -20,7 +20,7 @@ from indexer.cache.counts import (
     Found,
     Values,
 )
-from indexer.store.deltas import ActorCount, Deltas, PostCount
+from indexer.store.deltas import ActorCount, Deltas, Detail, PostCount
 
 from .model import Database
 from .test_timelines import Cache, running_cache, until
@@ -119,7 +119,7 @@ async def test_a_claim_is_nobody_elses_until_it_is_old(redis_url: str) -> None:
 @pytest.mark.parametrize(
     "unknown",
     [
-        Deltas(detailed=False),
+        Deltas(detail=Detail.NONE),
         Deltas(purged=[3]),
         Deltas(actor_counts=[ActorCount(actor, 1, 1, 1) for actor in range(counts.MOST_COUNTED + 1)]),
     ],
@@ -240,7 +240,7 @@ async def test_many_readers_and_commits_agree_in_the_end(redis_url: str) -> None
             nonlocal told
             for number in range(100):
                 deltas = database.like(*POST)
-                await cache.writer.apply(Deltas(detailed=False) if number % 20 == 19 else deltas)
+                await cache.writer.apply(Deltas(detail=Detail.NONE) if number % 20 == 19 else deltas)
                 told = database.likes[POST]
                 await asyncio.sleep(0.002)
 

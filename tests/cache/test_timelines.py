@@ -20,10 +20,10 @@ from redis.exceptions import RedisError
 from indexer.cache import keys, writer
 from indexer.cache.client import CacheClient
 from indexer.cache.reader import CachedPage, CacheReader
-from indexer.cache.timelines import MAX_UNREAD_ITEMS, MOST_ADDRESSES, FanOut
+from indexer.cache.timelines import MAX_UNREAD_ITEMS, MOST_ADDRESSES, MOST_WAITING_ITEMS, FanOut
 from indexer.cache.writer import CacheWriter
 from indexer.ops.embedded.binaries import choose_account, valkey_program
-from indexer.store.deltas import Deltas
+from indexer.store.deltas import Deltas, Detail
 
 from .model import Database
 
@@ -105,6 +105,48 @@ def check(page: CachedPage, database: Database, viewer: int = VIEWER) -> None:
         assert len(shown) == len(home) or len(shown) >= writer.TIMELINE_LENGTH - 50
 
 
+async def test_nothing_is_sent_while_the_stream_is_caught_up_with(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers ask the database meanwhile; afterwards the timeline has what was committed."""
+    monkeypatch.setattr(writer, "HURRIED_SECONDS", 0.5)
+    database = Database(following={VIEWER: {2}})
+    async with running_cache(redis_url, database) as cache:
+        await cache.apply(database.post(2, 1))
+        await cache.eventually_cached()
+        assert cache.writer.wants_details(hurried=True) is Detail.ROWS
+        sent = cache.writer.status.items_sent
+        for time_ in range(2, 12):
+            await cache.writer.apply(database.post(2, time_))
+        await asyncio.sleep(0.2)
+        assert not cache.writer.is_idle
+        assert cache.writer.status.items_sent == sent
+        assert await cache.reader.timeline(VIEWER, None, 10) is None
+        await until(lambda: cache.writer.is_idle)
+        check(await cache.eventually_cached(), database)
+        assert cache.writer.status.items_sent == sent + 10
+
+
+async def test_timelines_for_which_too_much_waits_are_given_up(redis_url: str) -> None:
+    database = Database(following={VIEWER: {2}})
+    async with running_cache(redis_url, database) as cache:
+        await cache.apply(database.post(2, 1))
+        await cache.eventually_cached()
+        fills = cache.writer.status.fills
+        assert cache.writer.wants_details(hurried=True) is Detail.ROWS
+        for time_ in range(2, MOST_WAITING_ITEMS + 3):
+            await cache.writer.apply(database.post(2, time_))
+        assert cache.writer.status.timelines == 0
+        assert cache.writer.wants_details(hurried=True) is Detail.NONE  # nobody needs them now
+        for _ in range(5):
+            assert await cache.reader.timeline(VIEWER, None, 10) is None
+            await asyncio.sleep(0.1)
+        assert cache.writer.status.fills == fills
+        cache.writer.wants_details(hurried=False)
+        check(await cache.eventually_cached(), database)
+        assert cache.writer.status.fills == fills + 1
+
+
 @given(key=st.integers(-(1 << 61), (1 << 61)), actor=st.integers(0, 1 << 62), is_repost=st.booleans())
 def test_members_round_trip(key: int, actor: int, is_repost: bool) -> None:
     member = keys.item_member(key, actor, is_repost)
@@ -120,9 +162,9 @@ async def test_a_commit_without_details_gives_up_the_timelines_that_were_begun_m
     async with running_cache(redis_url, database) as cache:
         assert not cache.writer.wants_details(hurried=False)
         check(await cache.eventually_cached(), database)
-        assert cache.writer.wants_details(hurried=True)
+        assert cache.writer.wants_details(hurried=True) is Detail.ROWS
         database.post(2, 5_000)
-        await cache.apply(Deltas(detailed=False))
+        await cache.apply(Deltas(detail=Detail.NONE))
         assert await cache.reader.timeline(VIEWER, None, 10) is None
         page = await cache.eventually_cached()
         check(page, database)

@@ -5,7 +5,8 @@ SELECT a.id, a.did, a.handle, a.status, a.takedown_ref, a.indexed_at,
     EXISTS (SELECT FROM record r WHERE r.actor = a.id AND r.kind = 17) AS is_labeler,
     (SELECT r.record FROM record r WHERE r.actor = a.id AND r.kind = 18 LIMIT 1) AS notification_declaration,
     (SELECT r.record FROM record r WHERE r.actor = a.id AND r.kind = 19 LIMIT 1) AS chat_declaration,
-    s.cid AS status_cid, s.created_at AS status_created_at, s.indexed_at AS status_indexed_at, s.record AS status_record
+    s.cid AS status_cid, s.created_at AS status_created_at, s.indexed_at AS status_indexed_at, s.record AS status_record,
+    EXISTS (SELECT FROM list_block lb WHERE lb.actor = a.id) AS blocks_lists
 FROM actor a
 LEFT JOIN profile p ON p.actor = a.id
 LEFT JOIN LATERAL (

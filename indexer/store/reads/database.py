@@ -6,8 +6,10 @@ whatever its size). Refuses to know what any question means.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
@@ -20,6 +22,7 @@ from indexer.errors import StoreError
 from indexer.store.intern import Interner
 
 Row: TypeAlias = asyncpg.Record
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[Row]"
 
 _LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
 
@@ -54,10 +57,12 @@ async def _keep_as_it_is(connection: object) -> None:
 class Database:
     """The pool of one API worker. Every method raises StoreError when Postgres cannot be reached."""
 
-    def __init__(self, pool: asyncpg.Pool[Row], timeout: float) -> None:
+    def __init__(self, pool: asyncpg.Pool[Row], connections: int) -> None:
+        """`connections`: the pool's most."""
         self._pool = pool
-        self._timeout = timeout
         self._statements = statements()
+        self._free = asyncio.Semaphore(connections)
+        self._idle: list[Connection] = []
 
     @classmethod
     async def connect(cls, url: str, *, connections: int = 8, timeout: float = 30.0) -> Database:
@@ -75,10 +80,35 @@ class Database:
             )
         except (OSError, asyncpg.PostgresError, TimeoutError) as error:
             raise StoreError(f"Postgres cannot be reached for reading: {error}") from error
-        return cls(pool, timeout)
+        return cls(pool, connections)
 
     async def close(self) -> None:
+        while self._idle:
+            await self._pool.release(self._idle.pop())
         await self._pool.close()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """A connection, for one question after the other.
+
+        Given back to the pool only where something went wrong (the pool then finds out whether it can be used again):
+        passing through the pool costs the client as much as the question itself.
+        """
+        async with self._free:
+            connection = None
+            while self._idle and connection is None:
+                connection = self._idle.pop()
+                if connection.is_closed():
+                    await self._pool.release(connection)
+                    connection = None
+            if connection is None:
+                connection = await self._pool.acquire()
+            try:
+                yield connection
+            except BaseException:
+                await self._pool.release(connection)
+                raise
+            self._idle.append(connection)
 
     async def rows(self, name: str, *arguments: Any) -> list[Row]:
         """Every row that the statement `name` (a .sql file's name) gives for these arguments."""
@@ -86,7 +116,7 @@ class Database:
         if counter is not None:
             counter[name] += 1
         try:
-            async with self._pool.acquire() as connection:
+            async with self._connection() as connection:
                 return await connection.fetch(self._statements[name], *arguments)
         except _LOST as error:
             raise StoreError(f"Postgres could not answer {name}: {error!r}") from error
@@ -99,7 +129,7 @@ class Database:
     async def create_ids(self, dids: list[str], paths: list[str]) -> tuple[dict[str, int], dict[str, int]]:
         """Ids for DIDs and `collection/rkey`s that the store may not have heard of yet: a client told us of them."""
         try:
-            async with self._pool.acquire() as connection:
+            async with self._connection() as connection:
                 interner = Interner(cast("asyncpg.Connection[Any]", connection))
                 actors = {known.did: known.id for known in await interner.actors(dids)}
                 return actors, await interner.paths(paths)

@@ -11,7 +11,7 @@ import msgspec
 
 from indexer.records.collections import REPOST
 from indexer.records.post_flags import HAS_GALLERY, HAS_IMAGES, HAS_VIDEO
-from indexer.store.reads.cursors import Cursor, cut, newest_first, place, read_page
+from indexer.store.reads.cursors import LATEST, Cursor, cut, newest_first, place, read_page
 from indexer.store.reads.database import Database, Row
 from indexer.store.reads.edges import edge_cid
 from indexer.store.reads.keys import Key, KeyBook
@@ -113,6 +113,28 @@ class Feeds:
             [actor for _, actor in reposts],
         )
         return await self._items(rows)
+
+    async def reposted(self, reposts: Sequence[Key]) -> dict[Key, Key]:
+        """The posts that these reposts are of, whether they exist or not; less reposts that do not exist."""
+        rows = await self._database.rows(
+            "repost_subjects", [key for key, _ in reposts], [actor for _, actor in reposts]
+        )
+        return {(row["rkey"], row["actor"]): (row["subject_key"], row["subject_actor"]) for row in rows}
+
+    async def waiting(
+        self, actor: int, which: AuthorFilter, cursor: Cursor | None, last: int | None, most: int
+    ) -> list[Key]:
+        """Posts that would be on a page of an account's feed if they existed, reposted by it; at most so many.
+
+        `last`: the sort_at (ms) with which the page ends, None where the feed ends with it.
+        """
+        if which.flags:
+            return []
+        latest = LATEST if cursor is None else cursor.time
+        rows = await self._database.rows(
+            "author_waiting", actor, latest, _EARLIEST if last is None else last, most
+        )
+        return [(row["subject_key"], row["subject_actor"]) for row in rows]
 
     async def _followed(self, viewer: int, latest: int, count: int) -> list[FeedItem]:
         newest = min(latest, time.time_ns() // 1_000_000)

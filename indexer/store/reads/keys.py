@@ -7,6 +7,7 @@ handles move between accounts and are asked each time. Refuses to create ids: wh
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from indexer._fastpath import tid
@@ -28,6 +29,7 @@ class UriParts(NamedTuple):
     rkey: str
 
 
+@lru_cache(maxsize=16_384)
 def split_uri(uri: str) -> UriParts | None:
     """The parts of `at://authority/collection/rkey`; None for anything else (a bare authority, a fragment)."""
     if not uri.startswith("at://"):

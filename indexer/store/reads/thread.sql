@@ -14,7 +14,9 @@ WITH RECURSIVE up AS (
     FROM down JOIN post p ON p.parent_key = down.rkey AND p.parent_actor = down.actor
     WHERE down.depth < $4
 )
-SELECT rkey, actor, true AS above, NULL::bigint AS sort_at, root_key, root_actor, height FROM up
+SELECT rkey, actor, true AS above, NULL::bigint AS sort_at, root_key, root_actor, height, parent_key,
+    parent_actor
+FROM up
 UNION ALL
-SELECT rkey, actor, false, sort_at, NULL, NULL, NULL FROM down
+SELECT rkey, actor, false, sort_at, NULL, NULL, NULL, NULL, NULL FROM down
 ORDER BY above DESC, height, sort_at DESC, rkey DESC;

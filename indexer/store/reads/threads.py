@@ -15,12 +15,15 @@ _LONGEST_OP_THREAD = 1000
 
 
 class Thread(NamedTuple):
-    """The keys of a thread around an anchor: its first post, the anchor and its ancestors, replies (newest first)."""
+    """The keys of a thread around an anchor: its first post, the anchor and its ancestors, replies (newest first), and
+    what the uppermost of the ancestors replies to, which is not there or too far up.
+    """
 
     anchor: Key
     root: Key
     ancestors: list[Key]
     replies: list[Key]
+    missing: Key | None = None
 
 
 class Threads:
@@ -32,7 +35,10 @@ class Threads:
     async def around(self, anchor: Key, height: int, depth: int) -> Thread:
         """At most `height` posts above the anchor, at most `depth` levels of replies under it."""
         rows = await self._database.rows("thread", *anchor, height, depth)
-        root = anchor
+        root, missing = anchor, None
+        uppermost = [row for row in rows if row["above"]][-1:]
+        if uppermost and uppermost[0]["parent_key"] is not None:
+            missing = (uppermost[0]["parent_key"], uppermost[0]["parent_actor"])
         if rows and rows[0]["above"] and rows[0]["root_key"] is not None:
             root = (rows[0]["root_key"], rows[0]["root_actor"])
         return Thread(
@@ -40,6 +46,7 @@ class Threads:
             root,
             [(row["rkey"], row["actor"]) for row in rows if row["above"]],
             [(row["rkey"], row["actor"]) for row in rows if not row["above"]],
+            missing,
         )
 
     async def op_thread(self, root: Key) -> list[Key]:

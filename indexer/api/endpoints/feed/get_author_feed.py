@@ -39,7 +39,9 @@ async def answer(call: Call[Params]) -> Json:
     if of_an_older_kind(params.cursor):
         return feed_page([], None)
     which = FILTERS.get(params.filter, FILTERS["posts_with_replies"])
-    items, cursor = await services.feeds.author(actor, which, Cursor.parse(params.cursor), params.limit)
+    items, cursor = await services.kept_feeds.author(
+        call.asker, actor, which, Cursor.parse(params.cursor), params.limit
+    )
     if params.include_pins and not params.cursor and found.profile is not None:
         pinned = pinned_post(found.profile.value())
         if pinned is not None and pinned["uri"].startswith(f"at://{found.did}/"):

@@ -27,7 +27,8 @@ async def skeleton(call: Call[Params]) -> Thread:
     key = (await call.services.keys.post_keys([uri])).get(uri)
     if key is None:
         raise InvalidRequest(f"Post not found: {uri}", "NotFound")
-    return await call.services.threads.around(key, call.params.parent_height, call.params.depth)
+    params = call.params
+    return await call.services.kept_threads.counted(call.asker, key, params.parent_height, params.depth)
 
 
 async def hydrate(call: Call[Params], thread: Thread) -> State:
