@@ -19,11 +19,16 @@ import asyncpg
 import pytest
 import redis
 import structlog
+from hypothesis import HealthCheck, settings
 
 from indexer.ops.embedded import EmbeddedServers, Tuning, ephemeral_servers
 from indexer.store.migrate import migrate
 
 Result = TypeVar("Result")
+
+# A busy machine is no finding.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 _TEST_TUNING = Tuning(
     # A test's data need not survive the machine, only the killing of processes; and memory is for the tests.
