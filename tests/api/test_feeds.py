@@ -60,6 +60,28 @@ async def test_pages_join_to_the_whole_even_where_many_posts_share_a_time(
         assert [item["post"]["uri"] for item in feed] == expected
 
 
+async def test_posts_that_share_a_time_hide_nothing_behind_older_reposts(
+    world: World, client: Client
+) -> None:
+    ada = await world.account("ada", profile={})
+    bob = await world.account("bob", profile={})
+    older = [await world.post(ada, f"older {number}") for number in range(4)]
+    for post in older:
+        await world.edge(REPOST, bob, post)
+    at = world.tick()
+    posts = [
+        (at + number // 2, await world.post(bob, f"{number}", at=at + number // 2)) for number in range(8)
+    ]
+    ordered = sorted(posts, key=lambda pair: (pair[0], str(pair[1].cid)), reverse=True)
+    expected = [post.uri for _, post in ordered] + [post.uri for post in older[::-1]]
+    for limit in (1, 2, 3, 5):
+        of_bob = {"actor": bob.did, "limit": limit, "filter": "posts_with_replies"}
+        feed = await client.walk("app.bsky.feed.getAuthorFeed", of_bob, "feed", viewer=ada)
+        assert [item["post"]["uri"] for item in feed] == expected
+        own = await client.walk("app.bsky.feed.getTimeline", {"limit": limit}, "feed", viewer=bob)
+        assert [item["post"]["uri"] for item in own] == expected
+
+
 @pytest.mark.parametrize("size", [3, 40])
 async def test_a_page_costs_the_same_questions_whatever_its_size(
     world: World, client: Client, size: int

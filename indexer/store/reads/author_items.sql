@@ -25,4 +25,6 @@ UNION ALL
     ORDER BY r.sort_at DESC
     FETCH FIRST $3 ROWS WITH TIES
 )
-ORDER BY sort_at DESC;
+ORDER BY sort_at DESC
+-- Below this the one kind may have been read further than the other.
+FETCH FIRST $3 ROWS WITH TIES;
