@@ -171,7 +171,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 24_000
     batch_bytes: Annotated[
         Positive, Option("ingest", "a batch is written when it holds so much", "bytes")
-    ] = 64 * 2**20
+    ] = 48 * 2**20
     batch_seconds: Annotated[
         Annotated[float, Meta(gt=0, le=60)],
         Option(
