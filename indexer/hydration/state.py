@@ -261,19 +261,19 @@ class Post(msgspec.Struct, gc=False):
             self._postgate = Stored(self.postgate)
         return self._postgate
 
-    # What a record may hold is looked for in its bytes first: most posts have none of it and need no decoding.
+    # What a record may hold is looked for in its JSON's text first: most posts have none of it and need no parsing.
 
     @property
     def has_embed(self) -> bool:
-        return b"app.bsky.embed." in self.record_bytes
+        return self.record.holds(b"app.bsky.embed.")
 
     @property
     def embeds_record(self) -> bool:
-        return b"app.bsky.embed.record" in self.record_bytes
+        return self.record.holds(b"app.bsky.embed.record")
 
     @property
     def may_label_itself(self) -> bool:
-        return b"#selfLabels" in self.record_bytes
+        return self.record.holds(b"#selfLabels")
 
     @property
     def cid(self) -> str:

@@ -12,6 +12,7 @@ import asyncpg
 from indexer._fastpath import cbor, tid
 from indexer._fastpath.cid import CID
 from indexer.records.collections import CODES, FOLLOW, LIKE, LIST, LIST_ITEM, NSIDS, POST, REPOST
+from indexer.records.compression import compress
 from indexer.store.reads.spelling import iso
 from indexer.store.search_index import SearchIndex
 
@@ -64,7 +65,7 @@ class World:
             data = cbor.encode(record)
             await self.connection.execute(
                 "INSERT INTO profile (actor, cid, created_at, indexed_at, record) VALUES ($1, $2, $3, $4, $5)",
-                account.id, CID.of(data).digest, at, at + 5, data,
+                account.id, CID.of(data).digest, at, at + 5, *compress([data]),
             )  # fmt: skip
         self.accounts[name] = account
         return account
@@ -89,7 +90,7 @@ class World:
         await self.connection.execute(
             "INSERT INTO record (kind, key, actor, cid, created_at, indexed_at, record)"
             " VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            CODES[nsid], key, account.id, CID.of(data).digest, at, at + 5, data,
+            CODES[nsid], key, account.id, CID.of(data).digest, at, at + 5, *compress([data]),
         )  # fmt: skip
         return f"at://{account.did}/{nsid}/{rkey}"
 
@@ -136,7 +137,7 @@ class World:
             " quote_key, quote_actor, flags, cid, record) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)",
             key, account.id, at, at + 5,
             reply and reply.key, reply and reply.account.id, root and root.key, root and root.account.id,
-            quote and quote.key, quote and quote.account.id, flags, posted.cid.digest, data,
+            quote and quote.key, quote and quote.account.id, flags, posted.cid.digest, *compress([data]),
         )  # fmt: skip
         await self.count("actor_count", "posts", account.id)
         if reply is not None:
