@@ -28,7 +28,7 @@ from indexer.errors import StoreError
 from indexer.ops import metrics
 from indexer.ops.asyncio_thread import AsyncioThread
 from indexer.records.collections import CODES
-from indexer.store.batch import StoredBatch
+from indexer.store.batch import UnreadBatch
 from indexer.store.ingest import IngestStore
 from indexer.store.ready import ReadyBatch
 from indexer.sync.account_check import AccountChecker
@@ -60,7 +60,7 @@ class Decoded:
     received_at: float
     size: int
     proven: bool = False
-    stored: StoredBatch | None = None
+    stored: UnreadBatch | None = None
     broken: Sequence[tuple[str, int]] = ()
     passed_over: Sequence[Drop] = ()
     after: Callable[[], Awaitable[None]] | None = None
@@ -207,7 +207,7 @@ class Recovery:
             events = await self._checker.confirmed(events)
         holes = {drop.actor: drop.did for drop in batch.drops if drop.did is not None and _leaves_hole(drop)}
         item.broken = [(did, actor) for actor, did in holes.items()]
-        item.stored = cast(StoredBatch, CheckedBatch(batch, events, item.broken, item.passed_over))
+        item.stored = cast(UnreadBatch, CheckedBatch(batch, events, item.broken, item.passed_over))
 
     async def written(self, item: Prepared) -> None:
         """After the batch is durable."""

@@ -57,12 +57,11 @@ class OwnMarks(msgspec.Struct, gc=False):
 
     def on(self, post: Post) -> PostMarks | None:
         """On one post; None where there is nothing."""
-        key = post.key
-        like, repost = self.likes.get(key), self.reposts.get(key)
-        bookmarked, muted = key in self.bookmarks, post.root in self.muted_threads
-        if like is None and repost is None and not bookmarked and not muted:
-            return None
-        return PostMarks(*key, like, repost, bookmarked, muted)
+        found = self.of_key(post.key)
+        if post.root in self.muted_threads:
+            found = PostMarks(*post.key) if found is None else found
+            found.thread_muted = True
+        return found
 
     def of_key(self, key: Key) -> PostMarks | None:
         """The same where the viewer has muted no thread: then the post itself need not be known."""

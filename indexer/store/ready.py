@@ -5,17 +5,17 @@ Owns the bodies and lists of one StoredBatch, nothing else: a quarter of the roo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from indexer.records.collections import BLOCK, LIKE
 from indexer.records.compression import compress
-from indexer.store.batch import PostRelation, RecordOp, StoredBatch
+from indexer.store.batch import PostRelation, RecordOp, UnreadBatch
 
 
 class ReadyBatch:
-    """What `batch` answers, kept, the records of posts compressed; nothing in here points into the batch's frames."""
+    """A StoredBatch that keeps what `batch` answers, the records of posts compressed; nothing points into frames."""
 
-    def __init__(self, batch: StoredBatch) -> None:
+    def __init__(self, batch: UnreadBatch) -> None:
         waves = range(batch.waves)
         self.waves = batch.waves
         self.counts = dict(batch.counts)
@@ -40,9 +40,7 @@ class ReadyBatch:
     def copy_deletes(self, wave: int) -> bytes:
         return self._deletes[wave]
 
-    def copy_posts(
-        self, wave: int, stored_forms: Callable[[list[bytes]], list[bytes]] | None = None
-    ) -> bytes:  # compressed already
+    def copy_posts(self, wave: int) -> bytes:
         return self._posts[wave]
 
     def copy_repos(self) -> bytes:
