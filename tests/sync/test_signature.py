@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.errors import IdentityError
+from indexer.errors import VerificationError
 from indexer.sync import keys
 from indexer.sync.signature import ORDERS, verify, verify_digest
 
@@ -74,5 +74,5 @@ def test_arbitrary_bytes_are_no_signature(data: bytes) -> None:
 
 @pytest.mark.parametrize("key", [b"", b"\x03" + b"\x02" * 33, b"\x01" + b"\x05" * 33, b"\x01\x02"])
 def test_what_is_no_key_is_refused(key: bytes) -> None:
-    with pytest.raises(IdentityError, match="expected"):
+    with pytest.raises(VerificationError, match="expected"):
         verify(key, b"", bytes(64))
