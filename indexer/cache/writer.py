@@ -104,6 +104,7 @@ class CacheWriter:
         self._server: str | None = None
         self._listeners = 0
         self._in_order = asyncio.Lock()  # timelines are sent to, filled and dropped one after the other
+        self._marking = asyncio.Lock()  # `sent` is set and taken away one after the other
         self._changed = asyncio.Event()
         self._received: list[float] = []
         self._number = 0
@@ -142,6 +143,11 @@ class CacheWriter:
     @property
     def _is_hurried(self) -> bool:
         return self._clock() < self._hurried_until
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether the timelines lack something for longer than it takes to send it."""
+        return self._is_hurried and self._fan_out.is_waiting
 
     @property
     def _keeps_something(self) -> bool:
@@ -192,9 +198,13 @@ class CacheWriter:
 
     async def _tell_of(self, epoch: str, deltas: Deltas, changes: Changes) -> int:
         """Send a commit's counts and then, behind them, its message: who has heard of a commit finds its counts."""
-        async with self._client.pipeline() as pipeline:
+        lacking = self._is_behind
+        async with (
+            self._marking if lacking else contextlib.nullcontext(),
+            self._client.pipeline() as pipeline,
+        ):
             self._counts.send(pipeline, epoch, deltas)
-            if self._is_hurried and self._fan_out.is_waiting:
+            if lacking:
                 pipeline.delete(keys.sent(epoch))  # until what waits is sent, no timeline is believed
             publish(pipeline, changes, epoch, self._number)
             answers = await pipeline.execute()
@@ -391,7 +401,7 @@ class CacheWriter:
         """Send what waits, a slice at a time, so that nothing waits long for it; until cancelled."""
         while not is_ending():
             await self._changed.wait()
-            if self._is_forgetting or (self._is_hurried and self._fan_out.is_waiting):
+            if self._is_forgetting or self._is_behind:
                 await asyncio.sleep(HURRIED_SECONDS / 20)
                 continue
             self._changed.clear()
@@ -403,12 +413,14 @@ class CacheWriter:
                         await self._send(self._fan_out.take(SLICE))
                 except CacheError as error:
                     self._lose_epoch(error)
-            if self.status.epoch is not None and not self._is_forgetting:
-                try:
-                    async with self._client.commands() as redis:
-                        await redis.set(keys.sent(self.status.epoch), number, ex=keys.TIMELINE_SECONDS)
-                except CacheError as error:
-                    self._lose_epoch(error)
+            try:
+                async with self._marking:
+                    # a hurried commit that came meanwhile has taken it away, and it stays so until that one is sent
+                    if self.status.epoch is not None and not self._is_forgetting and not self._is_behind:
+                        async with self._client.commands() as redis:
+                            await redis.set(keys.sent(self.status.epoch), number, ex=keys.TIMELINE_SECONDS)
+            except CacheError as error:
+                self._lose_epoch(error)
             self._sent(received, self.status.items_sent - items)
 
     async def _send(self, spreads: list[Spread]) -> None:

@@ -127,6 +127,41 @@ async def test_nothing_is_sent_while_the_stream_is_caught_up_with(
         assert cache.writer.status.items_sent == sent + 10
 
 
+async def test_a_commit_while_catching_up_is_never_marked_as_sent(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mark of the commit before, under way to Redis meanwhile, lets nobody believe a timeline that lacks it: not
+    even who begins to listen now, and has not heard of it.
+    """
+    database = Database(following={VIEWER: {2}})
+    async with running_cache(redis_url, database) as cache:
+        await cache.apply(database.post(2, 1))
+        await cache.eventually_cached()
+        commands = cache.client.commands
+        hurried: list[asyncio.Task[None]] = []
+
+        @contextlib.asynccontextmanager
+        async def marking_late() -> AsyncIterator[redis.asyncio.Redis]:
+            task = asyncio.current_task()
+            assert task is not None
+            async with commands() as connection:
+                if not hurried and getattr(task.get_coro(), "__name__", "") == "_send_changes":
+                    cache.writer.wants_details(hurried=True)
+                    hurried.append(asyncio.create_task(cache.writer.apply(database.post(2, 3))))
+                    await asyncio.wait(hurried, timeout=0.3)
+                yield connection
+
+        monkeypatch.setattr(cache.client, "commands", marking_late)
+        await cache.writer.apply(database.post(2, 2))
+        await until(lambda: bool(hurried))
+        await hurried[0]
+        await asyncio.sleep(0.1)  # the mark has come, in whatever order
+        monkeypatch.undo()
+        late = CacheReader(cache.client)
+        assert await late.timeline(VIEWER, None, 10) is None
+        assert not cache.writer.is_idle
+
+
 async def test_timelines_for_which_too_much_waits_are_given_up(redis_url: str) -> None:
     database = Database(following={VIEWER: {2}})
     async with running_cache(redis_url, database) as cache:
