@@ -6,7 +6,7 @@ them, and at last the things that have to be made for this viewer alone. Which i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -40,7 +40,7 @@ async def show(
     """The view of each thing, None for those that the viewer is not to see."""
     kept = hydrator.book.of(asker.viewer, asker.version)
     if kept is None or kind.template is None or asker.sees_more:
-        return await show_alone(hydrator, asker, things, kind)
+        return (await show_alone(hydrator, asker, things, kind))[0]
     shown: list[orjson.Fragment | None] = [None] * len(things)
     found, alone = await _templates(hydrator, kept, asker, things, kind)
     if not asker.is_ordinary:
@@ -86,15 +86,17 @@ async def _without_labels(
 
 async def show_alone(
     hydrator: Hydrator, asker: Asker, things: Sequence[T], kind: Kind[T]
-) -> list[orjson.Fragment | None]:
-    """The same for things that only one viewer ever sees."""
+) -> tuple[list[orjson.Fragment | None], set[Hashable] | None]:
+    """The same for things that only one viewer ever sees, and what all these views rest on beside the viewer's version;
+    None where they cannot be kept.
+    """
     kept = hydrator.book.of(asker.viewer, asker.version)
     if kept is None or not asker.is_ordinary:
         state = await kind.hydrate(hydrator, asker, list(things))
-        return [kind.alone(state, thing) for thing in things]
+        return [kind.alone(state, thing) for thing in things], None
     shown: list[orjson.Fragment | None] = [None] * len(things)
-    await _alone(hydrator, kept, asker, things, kind, list(range(len(things))), shown)
-    return shown
+    resting = await _alone(hydrator, kept, asker, things, kind, range(len(things)), shown)
+    return shown, resting
 
 
 async def _alone(
@@ -103,28 +105,37 @@ async def _alone(
     asker: Asker,
     things: Sequence[T],
     kind: Kind[T],
-    places: list[int],
+    places: Iterable[int],
     shown: list[orjson.Fragment | None],
-) -> None:
-    """Put the views of the things that have to be made for the viewer alone into `shown`."""
+) -> set[Hashable] | None:
+    """Put the views of the things that have to be made for the viewer alone into `shown`; what they all rest on, None
+    where one of them does not last.
+    """
     missing: list[int] = []
+    resting: set[Hashable] = set()
+    is_lasting = True
     for place in places:
-        view = kept.views.get((kind.name, kind.key(things[place])))
+        key = (kind.name, kind.key(things[place]))
+        view = kept.views.get(key)
         if view is ABSENT:
             missing.append(place)
         else:
             shown[place] = view
+            resting.update(kept.views.subjects(key))
     if not missing:
-        return
+        return resting
     token = kept.book.messages
     recording = Recording(await kind.hydrate(hydrator, asker, [things[place] for place in missing]))
     for place in missing:
         thing = things[place]
         made = recording.alone(lambda state, thing=thing: kind.alone(state, thing))  # type: ignore[misc]
         shown[place] = made.it
+        is_lasting = is_lasting and made.is_lasting
         if made.is_lasting:
+            resting.update(made.subjects)
             size = 0 if made.it is None else len(orjson.dumps(made.it))
             kept.views.put((kind.name, kind.key(thing)), made.it, token, made.subjects, size)
+    return resting if is_lasting else None
 
 
 async def _templates(

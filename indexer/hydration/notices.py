@@ -1,13 +1,23 @@
-"""Notifications that a worker keeps: those of likes, reposts and follows, whose records have to be rebuilt."""
+"""Pages of notifications that a worker keeps, by what each rests on."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Hashable
+from typing import NamedTuple
 
-from indexer.hydration.rows import ABSENT, RowBook, ViewerRows, feed_subject, notices_subject
+from indexer.hydration.rows import ABSENT, RowBook, feed_subject, notices_subject
 from indexer.hydration.state import Asker, Notice
-from indexer.store.reads.notices import Notices, Seen, notice_page
+from indexer.store.reads.notices import Notices, Seen
+
+
+class NoticePage(NamedTuple):
+    """Notifications, newest first, the time (ms) before which the next page goes on, and what both rest on beside the
+    recipient's version.
+    """
+
+    notices: list[Notice]
+    following: int | None
+    subjects: tuple[Hashable, ...]
 
 
 class KeptNotices:
@@ -30,31 +40,20 @@ class KeptNotices:
 
     async def page(
         self, asker: Asker, recipient: int, before: int, limit: int, *, priority: bool
-    ) -> tuple[list[Notice], int | None]:
-        """The asker's newest notifications before a time (ms), and the time before which the next page goes on."""
-        others = self._notices.others(recipient, before, limit + 1, priority=priority)
+    ) -> NoticePage:
+        """The asker's newest notifications before a time (ms)."""
         # whom the recipient follows, as priority asks, is not among the subjects
         kept = None if priority else self._book.of(recipient, asker.version)
-        known = None if kept is None else kept.views.get(_key(before, limit + 1))
-        if isinstance(known, list):
-            return notice_page(limit, known, await others)
-        edges, found = await asyncio.gather(
-            self._from_edges(kept, recipient, before, limit + 1, priority), others
-        )
-        return notice_page(limit, edges, found)
-
-    async def _from_edges(
-        self, kept: ViewerRows | None, recipient: int, before: int, count: int, priority: bool
-    ) -> list[Notice]:
+        key = ("notices", before, limit)
+        known = ABSENT if kept is None else kept.views.get(key)
+        if isinstance(known, NoticePage):
+            return known
         token = self._book.messages
-        found = await self._notices.from_edges(recipient, before, count, priority=priority)
+        found, following = await self._notices.page(recipient, before, limit, priority=priority)
+        # which of their subjects there are: posts and reposts of the recipient's, and other records of theirs
+        subjects = (notices_subject(recipient), feed_subject(recipient), recipient)
+        page = NoticePage(found, following, subjects)
         if kept is not None:
-            # who did something to the recipient's records; which of these there are: posts, and others
-            subjects = (notices_subject(recipient), feed_subject(recipient), recipient)
             size = sum(len(notice.edge.record) for notice in found if notice.edge is not None)
-            kept.views.put(_key(before, count), found, token, subjects, size + 400 * len(found))
-        return found
-
-
-def _key(before: int, count: int) -> Hashable:
-    return ("notices", before, count)
+            kept.views.put(key, page, token, subjects, size + 400 * len(found))
+        return page

@@ -221,6 +221,11 @@ class Rows(Generic[K, R]):
         row: R | None = found[2]
         return row
 
+    def subjects(self, key: K) -> tuple[Hashable, ...]:
+        """What a row that is kept depends on."""
+        subjects: tuple[Hashable, ...] = self._rows[key][1]
+        return subjects
+
     def current(self, key: K) -> R | None:
         """The row for the writer of a message to bring up to date; it holds after the message as well."""
         found = self._rows.get(key)

@@ -16,6 +16,10 @@ class Detail(IntEnum):
     ALL = 2  # post_counts and actor_counts besides
 
 
+NOTICES = 0
+"""In the place of a kind among the transaction's changes: the account gained or lost rows of `notification`."""
+
+
 class PostCount(NamedTuple):
     """The new counts of a post (or of another record that is liked)."""
 
@@ -60,7 +64,7 @@ class Deltas:
     the changes are not known: caches have to be emptied. detail: what was asked for; the rest of post_counts,
     actor_counts and changes is empty. changes: in the order of the tables' statements. profiles, records: accounts
     whose profile, or other record (kind, key, actor), changed. accounts: whose status changed. purged: deleted
-    accounts.
+    accounts. notified: accounts that gained or lost rows of `notification`.
     """
 
     complete: bool = True

@@ -24,7 +24,7 @@ from indexer.errors import InvariantBroken, StoreError
 from indexer.records.collections import POST
 from indexer.records.notices import Notice
 from indexer.store.batch import PLACE, WAVE_SHIFT, AccountEvent, StoredBatch
-from indexer.store.deltas import ActorCount, Change, Deltas, Detail, PostCount
+from indexer.store.deltas import NOTICES, ActorCount, Change, Deltas, Detail, PostCount
 from indexer.store.edges import EDGES, delete_edges, insert_edges
 from indexer.store.pool import store_errors
 from indexer.store.posts import judge_posts
@@ -207,13 +207,14 @@ class _Transaction:
             detail=detail,
             post_counts=[PostCount(*row) for row in post_counts],
             actor_counts=[ActorCount(*row) for row in actor_counts],
-            changes=[Change(*row) for row in changes],
+            changes=[Change(*row) for row in changes if row[0] != NOTICES],
             profiles=changed.profiles,
             records=changed.records,
             accounts=statuses,
             purged=[event.actor for event in self._purges],
             notified=sorted(
-                {notice.recipient for notice in notices} | {notice.recipient for notice in more_notices}
+                {notice.recipient for notice in (*notices, *more_notices)}
+                | {row["actor"] for row in changes if row[0] == NOTICES}
             ),
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from indexer.hydration.encoding import iso
 from indexer.hydration.state import Json, Notice, State, Stored
-from indexer.records.collections import FOLLOW, POST, PROFILE, STARTER_PACK, VERIFICATION
+from indexer.records.collections import FOLLOW, LIKE, POST, PROFILE, REPOST, STARTER_PACK, VERIFICATION
 from indexer.records.notices import REASONS
 from indexer.views.labels import labels_of, self_labels
 from indexer.views.packs import starter_pack_basic
@@ -61,12 +61,12 @@ def _record(state: State, notice: Notice) -> tuple[str, Any] | None:
         if owner is None or owner.profile is None or owner.profile_cid is None:
             return None
         return owner.cid_of_profile(), owner.profile
+    if kind in (LIKE, REPOST):
+        edge = state.edges.get(notice.record)
+        return None if edge is None else (edge.cid, Stored(edge.record))
     record = state.records.get(notice.record)
     if record is not None:
         return record.cid, record.record
-    edge = state.edges.get(notice.record)
-    if edge is not None:
-        return edge.cid, Stored(edge.record)
     return (_DELETED_CID, _DELETED) if kind == VERIFICATION else None
 
 
@@ -74,12 +74,15 @@ def _pack(state: State, notice: Notice, stored: Any) -> Json | None:
     """The starter pack by which somebody came to follow."""
     if notice.record[0] != FOLLOW or not isinstance(stored, Stored):
         return None
-    key = state.uris.get(pack_uri(stored.value()) or "")
+    uri = pack_uri(stored)
+    key = None if uri is None else state.uris.get(uri)
     return None if key is None or key[0] != STARTER_PACK else starter_pack_basic(state, (key[1], key[2]))
 
 
-def pack_uri(follow: Json) -> str | None:
+def pack_uri(follow: Stored) -> str | None:
     """The URI of the starter pack through which a follow was made."""
-    via = follow.get("via")
+    if not follow.holds(b"/app.bsky.graph.starterpack/"):
+        return None
+    via = follow.value().get("via")
     uri = via.get("uri") if isinstance(via, dict) else None
     return uri if isinstance(uri, str) and "/app.bsky.graph.starterpack/" in uri else None

@@ -17,7 +17,7 @@ import msgspec
 import orjson
 
 from indexer.hydration.rows import ABSENT, ViewerRows, counts_subject, pair_subjects, relation_subjects
-from indexer.hydration.state import NO_BLOCKS, NO_RELATION, Asker, FeedItem, Holes, Key, State
+from indexer.hydration.state import NO_BLOCKS, NO_RELATION, Asker, FeedItem, Holes, Key, RecordKey, State
 from indexer.views.feeds import feed_view_post, hidden
 from indexer.views.posts import NO_MARKS_JSON, counts_json, marks_json, post_view
 from indexer.views.profiles import profile_viewer
@@ -102,8 +102,8 @@ class Recording:
             _Recorded(state.records),
             _Recorded(state.lists),
             _Recorded(state.uris),
-            _Recorded(state.edges),
         ]
+        self._edges: _Recorded[RecordKey] = _Recorded(state.edges)
         self.state = dataclasses.replace(
             state,
             posts=self._posts,
@@ -113,7 +113,7 @@ class Recording:
             records=self._others[0],
             lists=self._others[1],
             uris=self._others[2],
-            edges=self._others[3],
+            edges=self._edges,
         )
 
     def alone(self, make: Callable[[State], orjson.Fragment | None]) -> Made[orjson.Fragment]:
@@ -130,16 +130,22 @@ class Recording:
     def begin(self) -> None:
         """Forget what the last view rested on."""
         self.state.made = {}
-        every: list[_Recorded[Any]] = [self._posts, self._actors, self._pairs, self._relations, *self._others]
-        for recorded in every:
+        every: list[_Recorded[Any]] = [self._posts, self._actors, self._pairs, self._relations, self._edges]
+        for recorded in (*every, *self._others):
             recorded.asked.clear()
 
     @property
     def is_lasting(self) -> bool:
-        """Whether the last view only changes with what is told: no lists, no embedded records, nothing that ends."""
-        return not any(others.asked for others in self._others) and not any(
-            row is not None and row.status_record is not None
-            for row in (dict.get(self._actors, actor) for actor in self._actors.asked)
+        """Whether the last view only changes with what is told: no lists, no embedded records, no edge that may still
+        come, nothing that ends.
+        """
+        return (
+            not any(others.asked for others in self._others)
+            and self._edges.asked <= self._edges.keys()
+            and not any(
+                row is not None and row.status_record is not None
+                for row in (dict.get(self._actors, actor) for actor in self._actors.asked)
+            )
         )
 
     def shown(self) -> tuple[tuple[Key, ...], tuple[int, ...]]:
@@ -153,6 +159,11 @@ class Recording:
         for pair in self._pairs.asked:
             found.update(pair_subjects(pair, dict.get(self._pairs, pair, NO_BLOCKS).list_owners))
         found.update(counts_subject(key) for key in counted)
+        # a like or repost that goes, or is another now, counts on its subject
+        found.update(
+            counts_subject(dict.__getitem__(self._edges, key).subject)
+            for key in self._edges.asked & self._edges.keys()
+        )
         return found
 
 

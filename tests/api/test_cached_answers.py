@@ -44,7 +44,7 @@ from indexer.sync.identity import IdentityResolver, IdentitySettings
 from tests.api.conftest import SERVICE, Client, Keys
 from tests.api.lexicon import Lexicons
 from tests.api.world import Account
-from tests.store.model import FOLLOW, LIKE, REPOST
+from tests.store.model import FOLLOW, LIKE, POST, REPOST
 from tests.store.pipeline import Pipeline
 from tests.store.streams import Stream
 
@@ -56,6 +56,7 @@ NOW = 1_900_000_000_000
 ACCEPT = "atproto-accept-labelers"
 GET_POSTS = "app.bsky.feed.getPosts"
 GET_PROFILES = "app.bsky.actor.getProfiles"
+LIST_NOTIFICATIONS = "app.bsky.notification.listNotifications"
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +286,7 @@ class Play:
         ]
         if viewer is not None:
             questions += [("app.bsky.feed.getTimeline", {"limit": limit})] * 4
-            questions += [("app.bsky.notification.listNotifications", {"limit": limit})]
+            questions += [(LIST_NOTIFICATIONS, {"limit": limit})] * 2
         nsid, params = self.random.choice(questions)
         labeler = self.stream.accounts[0].did
         headers = self.random.choice([None, {ACCEPT: labeler}, {ACCEPT: f"{labeler};redact"}])
@@ -477,6 +478,38 @@ async def test_what_is_warm_asks_for_the_version_alone(
             asked_for += counter
         # lists, embedded records and statuses are asked for each time: the simulated accounts have few of them
         assert asked_for.total() < 1.3 * len(questions), asked_for
+
+
+async def test_notifications_are_asked_for_when_some_come_or_go(
+    postgres_url: str, servers: EmbeddedServers, both: Both
+) -> None:
+    """A page of follows, likes, replies, ... that was shown before needs no question but the viewer's version, until
+    somebody does something to the viewer again.
+    """
+    async with writing(postgres_url, servers.redis_url) as writer, Pipeline(postgres_url) as pipeline:
+        play = Play(7, both, writer, pipeline)
+        await play.commit([event.frame for event in play.events])
+        await play.timelines_are_cached()
+        pages = [(LIST_NOTIFICATIONS, {"limit": limit}) for limit in (10, 50)]
+
+        async def asked_again() -> Counter[str]:
+            counter: Counter[str] = Counter()
+            for viewer in play.viewers:
+                for nsid, params in pages:
+                    await both.compare(nsid, params, viewer)
+                    token = asked.set(counter)
+                    await both.clients[0].ask(nsid, params, viewer=viewer)
+                    asked.reset(token)
+            return counter
+
+        asked_for = await asked_again()
+        assert asked_for["viewer_version"] == len(pages) * len(play.viewers)
+        # single ones that rest on lists, verifications, ... are made anew; which there are is known
+        assert not [name for name in asked_for if name.startswith("noti")], asked_for
+        assert asked_for.total() < 4 * asked_for["viewer_version"], asked_for
+        for kinds in ({LIKE: 1}, {REPOST: 1}, {FOLLOW: 1}, {POST: 1}):
+            await play.commit(play.stream.more(kinds, 12))
+            await asked_again()
 
 
 async def test_health_tells_that_redis_is_gone(postgres_url: str) -> None:

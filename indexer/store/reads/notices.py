@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from indexer.records import notices as reasons
@@ -59,12 +60,15 @@ class Notices:
         assert row is not None
         return int(row["count"])
 
-    async def from_edges(self, recipient: int, before: int, count: int, *, priority: bool) -> list[Notice]:
-        """The newest `count` notices of likes, reposts and follows before a time (ms), with all of the last time."""
+    async def page(
+        self, recipient: int, before: int, limit: int, *, priority: bool
+    ) -> tuple[list[Notice], int | None]:
+        """The newest notifications before a time (ms), and the time before which the next page goes on."""
         parts = await asyncio.gather(
-            *(self._edge_notices(recipient, before, count, priority, source) for source in _SOURCES)
+            self._others(recipient, before, limit + 1, priority),
+            *(self._edge_notices(recipient, before, limit + 1, priority, source) for source in _SOURCES),
         )
-        return _newest(count, *parts)
+        return _page(limit, parts)
 
     async def _edge_notices(
         self, recipient: int, before: int, count: int, priority: bool, source: tuple[int, int, str]
@@ -111,8 +115,7 @@ class Notices:
                 found[others[record]] = record
         return found
 
-    async def others(self, recipient: int, before: int, count: int, *, priority: bool) -> list[Notice]:
-        """The same of all other notifications."""
+    async def _others(self, recipient: int, before: int, count: int, priority: bool) -> list[Notice]:
         rows = await self._database.rows("notices_others", recipient, before, count, priority)
         await self._keys.learn_rare(
             key for row in rows for key in (row["record_key"], row["subject_key"]) if key is not None
@@ -128,12 +131,14 @@ class Notices:
         return Notice(row["sort_at"], row["author"], row["reason"], record, subject)
 
 
-def notice_page(limit: int, *parts: list[Notice]) -> tuple[list[Notice], int | None]:
-    """A page of what `from_edges` and `others` gave for `limit + 1`, and the time before which the next page goes on.
+def _page(limit: int, parts: Sequence[list[Notice]]) -> tuple[list[Notice], int | None]:
+    """A page of the newest `limit + 1` of each kind, and the time before which the next page goes on.
 
     Clients carry a time alone, so those of one time stay together: a page ends before them where they do not fit.
     """
-    found = _newest(limit + 1, *parts)
+    found = sorted(
+        (notice for part in parts for notice in part), key=lambda notice: (-notice.sort_at, notice.record)
+    )
     if len(found) <= limit:
         return found, None
     last = found[limit - 1].sort_at
@@ -143,14 +148,3 @@ def notice_page(limit: int, *parts: list[Notice]) -> tuple[list[Notice], int | N
     if earlier:
         return earlier, earlier[-1].sort_at
     return [notice for notice in found if notice.sort_at == last], last
-
-
-def _newest(count: int, *parts: list[Notice]) -> list[Notice]:
-    """The newest of all parts, with every one of the last one's time."""
-    merged = sorted(
-        (notice for part in parts for notice in part), key=lambda notice: (-notice.sort_at, notice.record)
-    )
-    if len(merged) <= count:
-        return merged
-    last = merged[count - 1].sort_at
-    return [notice for notice in merged if notice.sort_at >= last]

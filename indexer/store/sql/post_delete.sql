@@ -10,6 +10,9 @@ WITH found AS MATERIALIZED (
     DELETE FROM notification t WHERE t.ctid = ANY (ARRAY(
         SELECT n.ctid FROM gone g CROSS JOIN LATERAL (
             SELECT n.ctid FROM notification n WHERE n.record_key = g.rkey AND n.author BETWEEN g.actor AND g.actor AND n.record_kind = 5 OFFSET 0) n))
+    RETURNING t.recipient
+), told_of_notices AS (
+    INSERT INTO stage_change (kind, added, key, actor) SELECT 0, false, 0, recipient FROM unnoticed
 ), likes AS (
     UPDATE "like" t SET subject_cid = (SELECT g.cid FROM gone g WHERE g.rkey = t.subject_key AND g.actor = t.subject_actor)
     WHERE t.ctid = ANY (ARRAY(

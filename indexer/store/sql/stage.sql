@@ -29,7 +29,8 @@ CREATE TEMP TABLE stage_delta (key bigint NOT NULL, actor bigint NOT NULL, likes
     replies integer NOT NULL, quotes integer NOT NULL) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE stage_actor_delta (actor bigint NOT NULL, followers integer NOT NULL, follows integer NOT NULL,
     posts integer NOT NULL) ON COMMIT DELETE ROWS;
--- stage_change: what the caches must hear of, in the order of the statements. added: true for a row that came.
+-- stage_change: what the caches must hear of, in the order of the statements. added: true for a row that came. Kind 0 says that the
+-- account gained or lost rows of `notification` (store/deltas.py).
 CREATE TEMP TABLE stage_change (kind smallint NOT NULL, added boolean NOT NULL, key bigint NOT NULL,
     actor bigint NOT NULL, subject_key bigint, subject_actor bigint, sort_at bigint) ON COMMIT DELETE ROWS
 ;

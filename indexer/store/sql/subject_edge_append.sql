@@ -5,6 +5,9 @@ WITH noticed AS (
     SELECT via_actor, least(created_at, indexed_at), actor, {via_reason}, {kind}, rkey, 2, via_key, via_actor FROM stage_{edge}
     WHERE n >= $1 AND n < $2 AND n <> ALL ($3) AND via_key IS NOT NULL AND via_actor <> actor AND subject_actor <> actor
         AND NOT EXISTS (SELECT FROM stage_purge p WHERE p.actor = via_actor AND p.place > n & 16777215)
+    RETURNING recipient
+), told_of_notices AS (
+    INSERT INTO stage_change (kind, added, key, actor) SELECT 0, true, 0, recipient FROM noticed
 ), told AS (
     INSERT INTO stage_change (kind, added, key, actor, subject_key, subject_actor, sort_at)
     SELECT {kind}, true, rkey, actor, subject_key, subject_actor, least(created_at, indexed_at) FROM stage_{edge}

@@ -17,6 +17,9 @@ WITH found AS MATERIALIZED (
         SELECT n.ctid FROM gone g CROSS JOIN LATERAL (
             SELECT n.ctid FROM notification n WHERE n.record_key = g.rkey AND n.author BETWEEN g.actor AND g.actor AND n.record_kind = {kind} OFFSET 0) n
         WHERE NOT g.is_update))
+    RETURNING t.recipient
+), told_of_notices AS (
+    INSERT INTO stage_change (kind, added, key, actor) SELECT 0, false, 0, recipient FROM unnoticed
 ), counted AS (
     INSERT INTO stage_delta (key, actor, likes, reposts, replies, quotes)
     SELECT subject_key, subject_actor, -({likes} * count(*)), -({reposts} * count(*)), 0, 0 FROM gone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import NamedTuple
 
 import orjson
 
@@ -13,12 +14,16 @@ from indexer.api.shown import Kind, show_alone
 from indexer.errors import InvalidRequest
 from indexer.hydration.encoding import iso
 from indexer.hydration.hydrator import Hydrator
+from indexer.hydration.rows import ABSENT, ViewerRows
 from indexer.hydration.state import Asker, Json, Notice, State
 from indexer.records import notices as reasons
 from indexer.store.reads.cursors import LATEST, parse_time_cursor
 from indexer.views.gates import hidden_by_gate
 from indexer.views.notifications import notification
 from indexer.views.rules import viewer_blocks, viewer_mutes, viewer_sees_needs_review
+
+_SLOT_BYTES = 100
+"""About what a kept page takes for a notification, whose view is kept by itself."""
 
 _REVIEWED = frozenset({reasons.REPLY, reasons.QUOTE, reasons.MENTION, reasons.LIKE, reasons.FOLLOW})
 
@@ -29,14 +34,40 @@ class Params(Paged, frozen=True, kw_only=True):
     seen_at: Datetime | None = None
 
 
+class _Page(NamedTuple):
+    """What a page shows."""
+
+    views: list[orjson.Fragment]
+    priority: bool
+    seen_at: str | None
+    cursor: str | None
+
+
 async def answer(call: Call[Params]) -> Json:
-    params = call.params
+    params, asker = call.params, call.asker
     if params.seen_at is not None:
         raise InvalidRequest("The seenAt parameter is unsupported")
+    # A page is kept as it was shown, beside its parts: most that look find nothing new.
+    kept = call.services.hydrator.book.of(asker.viewer, asker.version) if asker.is_ordinary else None
+    key = ("notifications", params.cursor, params.limit, params.priority, *(params.reasons or ()))
+    page = ABSENT if kept is None else kept.views.get(key)
+    if not isinstance(page, _Page):
+        page = await _page(call, kept, key)
+    answered: Json = {"notifications": list(page.views), "priority": page.priority}
+    if page.seen_at is not None:
+        answered["seenAt"] = page.seen_at
+    if page.cursor is not None:
+        answered["cursor"] = page.cursor
+    return answered
+
+
+async def _page(call: Call[Params], kept: ViewerRows | None, key: Hashable) -> _Page:
+    params, book = call.params, call.services.hydrator.book
+    token = book.messages
     before = parse_time_cursor(params.cursor)
     seen = await call.services.kept_notices.seen(call.asker, call.viewer)
     priority = seen.priority if params.priority is None else params.priority
-    found, following = await call.services.kept_notices.page(
+    found, following, subjects = await call.services.kept_notices.page(
         call.asker, call.viewer, LATEST if before is None else before, params.limit, priority=priority
     )
     if params.reasons is not None:
@@ -46,16 +77,16 @@ async def answer(call: Call[Params]) -> Json:
     if seen_at is None and params.cursor is None and found:
         seen_at = found[0].sort_at
     read = None if seen_at is None else iso(seen_at)
-    views = await show_alone(call.services.hydrator, call.asker, found, _kind(read))
-    answered: Json = {
-        "notifications": [view for view in views if view is not None],
-        "priority": priority,
-    }
-    if read is not None:
-        answered["seenAt"] = read
-    if following is not None:
-        answered["cursor"] = iso(following)
-    return answered
+    views, resting = await show_alone(call.services.hydrator, call.asker, found, _kind(read))
+    page = _Page(
+        [view for view in views if view is not None],
+        priority,
+        read,
+        None if following is None else iso(following),
+    )
+    if kept is not None and resting is not None and not priority:
+        kept.views.put(key, page, token, (*resting, *subjects), _SLOT_BYTES * len(found))
+    return page
 
 
 def _kind(seen: str | None) -> Kind[Notice]:
