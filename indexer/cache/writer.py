@@ -108,7 +108,8 @@ class CacheWriter:
         self._changed = asyncio.Event()
         self._received: list[float] = []
         self._number = 0
-        self._is_forgetting = False
+        self._left: list[int] = []  # whose timelines are in Redis still, and are sent nothing any more
+        self._counted = 0  # of items_sent: told to `sent`
         self._expected_until = self._hurried_until = -math.inf
         self.status = CacheWriterStatus()
 
@@ -119,6 +120,7 @@ class CacheWriter:
             while not is_ending():
                 with contextlib.suppress(CacheError):
                     await self._renew()
+                    await self._drop_left()
                     await self._take_up_reads()
                     await self._give_up_unread()
                 await asyncio.sleep(0.1)
@@ -144,10 +146,9 @@ class CacheWriter:
     def _is_hurried(self) -> bool:
         return self._clock() < self._hurried_until
 
-    @property
     def _is_behind(self) -> bool:
-        """Whether the timelines lack something for longer than it takes to send it."""
-        return self._is_hurried and self._fan_out.is_waiting
+        """Whether timelines in Redis lack something for longer than it takes to send it."""
+        return bool(self._left) or (self._is_hurried and self._fan_out.is_waiting)
 
     @property
     def _keeps_something(self) -> bool:
@@ -166,7 +167,7 @@ class CacheWriter:
             return
         if deltas.detail is Detail.NONE and len(self._fan_out):
             # a reader came while this commit was under way; from now on commits are made with their details
-            await self._forget_all()
+            self._forget_all()
         unfollowed: list[int] = []
         for change in deltas.changes if len(self._fan_out) else ():
             if change.kind == FOLLOW:
@@ -180,7 +181,7 @@ class CacheWriter:
                     self._fan_out.remove(change.actor, member)
         await self._drop_timelines(unfollowed)
         if self._is_hurried and self._fan_out.is_too_much:
-            await self._forget_all()
+            self._forget_all()
         epoch = self.status.epoch
         if epoch is None:
             return
@@ -198,7 +199,7 @@ class CacheWriter:
 
     async def _tell_of(self, epoch: str, deltas: Deltas, changes: Changes) -> int:
         """Send a commit's counts and then, behind them, its message: who has heard of a commit finds its counts."""
-        lacking = self._is_behind
+        lacking = self._is_behind()
         async with (
             self._marking if lacking else contextlib.nullcontext(),
             self._client.pipeline() as pipeline,
@@ -220,16 +221,23 @@ class CacheWriter:
             self._fan_out.forget(viewer)
         await self._drop_timelines(viewers)
 
-    async def _forget_all(self) -> None:
+    def _forget_all(self) -> None:
         """Give up every timeline, and what waits for them. Until they are gone nothing says that they are complete."""
-        viewers = self._fan_out.viewers
-        self._is_forgetting = True
-        try:
-            self._fan_out.clear()
-            for first in range(0, len(viewers), SLICE):
-                await self._drop_timelines(viewers[first : first + SLICE])
-        finally:
-            self._is_forgetting = False
+        self._left += self._fan_out.viewers
+        self._fan_out.clear()
+        self.status.timelines = 0
+
+    async def _drop_left(self) -> None:
+        """Take out of Redis what `_forget_all` has left there: not while the stream is caught up with, which needs the
+        processor more.
+        """
+        epoch = self.status.epoch
+        while self._left and not self._is_hurried:
+            part = self._left[:SLICE]
+            await self._drop_timelines(part)
+            if self.status.epoch != epoch:
+                return  # then no timeline is left
+            del self._left[: len(part)]
 
     async def account_changed(self, actor: int) -> None:
         """Tell of an account that changed outside of a batch: its identity was looked at."""
@@ -293,6 +301,7 @@ class CacheWriter:
         self.status.last_error = str(error)
         self.status.timelines = 0
         self._fan_out.clear()
+        self._left.clear()
         self._counts.lost()
         self._received.clear()
         for task in self._filling.values():
@@ -357,6 +366,8 @@ class CacheWriter:
         False: the follows changed or the epoch ended meanwhile; the viewer's next read asks again.
         """
         follows = await self._source.follows(viewer)
+        if self._left:  # this one's timeline may be among them, which is not to be added to
+            return False
         address = bulk(keys.timeline(epoch, viewer).encode())
         self._fan_out.watch(viewer, address, follows, self._clock())
         if sorted(await self._source.follows(viewer)) != sorted(follows):
@@ -401,27 +412,43 @@ class CacheWriter:
         """Send what waits, a slice at a time, so that nothing waits long for it; until cancelled."""
         while not is_ending():
             await self._changed.wait()
-            if self._is_forgetting or self._is_behind:
+            if self._is_behind():  # what waits goes when the stream has been caught up with
+                await self._mark()
                 await asyncio.sleep(HURRIED_SECONDS / 20)
                 continue
             self._changed.clear()
             received, self._received = self._received, []
-            number, items = self._number, self.status.items_sent
-            while self._fan_out.is_waiting and self.status.epoch is not None:
+            number = self._number
+            while self._fan_out.is_waiting and self.status.epoch is not None and not self._is_hurried:
                 try:
                     async with self._in_order:
                         await self._send(self._fan_out.take(SLICE))
                 except CacheError as error:
                     self._lose_epoch(error)
-            try:
-                async with self._marking:
-                    # a hurried commit that came meanwhile has taken it away, and it stays so until that one is sent
-                    if self.status.epoch is not None and not self._is_forgetting and not self._is_behind:
-                        async with self._client.commands() as redis:
-                            await redis.set(keys.sent(self.status.epoch), number, ex=keys.TIMELINE_SECONDS)
-            except CacheError as error:
-                self._lose_epoch(error)
-            self._sent(received, self.status.items_sent - items)
+            if self._is_behind():
+                self._received[:0] = received
+                self._changed.set()
+                continue
+            await self._mark(number)
+            self._sent(received, self.status.items_sent - self._counted)
+            self._counted = self.status.items_sent
+
+    async def _mark(self, number: int | None = None) -> None:
+        """Say that all timelines have what was committed up to `number`; or, where something waits for longer, that
+        none is to be believed.
+        """
+        try:
+            async with self._marking:
+                epoch = self.status.epoch
+                if epoch is None:
+                    return
+                async with self._client.commands() as redis:
+                    if self._is_behind():
+                        await redis.delete(keys.sent(epoch))
+                    elif number is not None:
+                        await redis.set(keys.sent(epoch), number, ex=keys.TIMELINE_SECONDS)
+        except CacheError as error:
+            self._lose_epoch(error)
 
     async def _send(self, spreads: list[Spread]) -> None:
         commands = []

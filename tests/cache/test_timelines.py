@@ -199,7 +199,7 @@ async def test_a_commit_without_details_gives_up_the_timelines_that_were_begun_m
         check(await cache.eventually_cached(), database)
         assert cache.writer.wants_details(hurried=True) is Detail.ROWS
         database.post(2, 5_000)
-        await cache.apply(Deltas(detail=Detail.NONE))
+        await cache.writer.apply(Deltas(detail=Detail.NONE))
         assert await cache.reader.timeline(VIEWER, None, 10) is None
         page = await cache.eventually_cached()
         check(page, database)
