@@ -48,8 +48,8 @@ async def show(
         alone += labelled
     state = hydrator.state(asker)
     if asker.viewer is not None:
-        await hydrator.read_relations(state, {actor for _, template in found for actor in template.relations})
-        await hydrator.read_marks(state, {key for _, template in found for key in template.marks})
+        await hydrator.relations.read(state, {actor for _, template in found for actor in template.relations})
+        await hydrator.relations.read_marks(state, {key for _, template in found for key in template.marks})
     for place, template in found:
         view = fill(template, kept, state)
         if view is None:

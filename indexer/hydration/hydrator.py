@@ -8,66 +8,30 @@ reveal (lists through which somebody is muted or blocked, the accounts of verifi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from indexer.cache.counts import CountReader
-from indexer.hydration.counts import POSTS, PageCounts
+from indexer.hydration.accounts import Accounts
 from indexer.hydration.details import ProfileDetails
 from indexer.hydration.fragments import Fragments
+from indexer.hydration.labels import Labels
 from indexer.hydration.links import Links
 from indexer.hydration.own import Own
-from indexer.hydration.rows import (
-    ABSENT,
-    RowBook,
-    ViewerRows,
-    counts_subject,
-    pair_subjects,
-    relation_subjects,
-    room_of,
-)
-from indexer.hydration.state import (
-    Actor,
-    Asker,
-    Label,
-    ListState,
-    PairBlocks,
-    Post,
-    PostMarks,
-    Record,
-    Relation,
-    State,
-    Stored,
-    Verification,
-    list_keys,
-)
+from indexer.hydration.posts import Posts, embedded_uri, gate_lists, third_parties
+from indexer.hydration.records import EMBEDDED, Records
+from indexer.hydration.relations import Relations
+from indexer.hydration.rows import RowBook
+from indexer.hydration.state import Asker, Post, State, Stored, list_keys
 from indexer.hydration.threads import read_root_likes
-from indexer.records.collections import (
-    FOLLOW,
-    GENERATOR,
-    LABELER_SERVICE,
-    LIKE,
-    LIST,
-    NSIDS,
-    POST,
-    REPOST,
-    STARTER_PACK,
-    VERIFICATION,
-)
+from indexer.records.collections import FOLLOW, LIKE, LIST, POST, REPOST, VERIFICATION
 from indexer.store.reads.database import Database
 from indexer.store.reads.edges import Edge, Edges
 from indexer.store.reads.feeds import FeedItem
-from indexer.store.reads.keys import Key, KeyBook, RecordKey, split_uri
+from indexer.store.reads.keys import Key, KeyBook, RecordKey
 from indexer.store.reads.notices import Notice
 
-#: Collections whose records are embedded in posts beside posts themselves.
-_EMBEDDED = frozenset({GENERATOR, LIST, LABELER_SERVICE, STARTER_PACK})
-
-#: How many of the likers whom the viewer follows are shown.
 _KNOWN_LIKERS = 3
-
-#: Collections that are liked like posts; their likes are counted under an interned key.
-_LIKED = frozenset({GENERATOR, LIST, LABELER_SERVICE})
+"""How many of the likers whom the viewer follows are shown."""
 
 
 class Hydrator:
@@ -93,12 +57,14 @@ class Hydrator:
         self.links = links
         self.fragments = Fragments()
         self.edges = edges
-        self._trusted_dids = tuple(trusted_verifiers)
-        self._moderator = moderator
         self.book = book or RowBook()
-        self._counts = counts
-        self._own = Own(database, keys)
-        self._details = ProfileDetails(database, self.book, self._own, counts)
+        own = Own(database, keys)
+        self.relations = Relations(database, keys, self.book, own)
+        self._accounts = Accounts(database, keys, self.book, self.relations, trusted_verifiers)
+        self._records = Records(database, keys, self._accounts)
+        self._posts = Posts(database, self.book, counts)
+        self._labels = Labels(database, keys, self.book, moderator)
+        self._details = ProfileDetails(database, self.book, own, counts)
 
     def state(self, asker: Asker) -> State:
         return State(asker, self.keys, self.links, self.fragments)
@@ -115,141 +81,15 @@ class Hydrator:
         state = self.state(asker)
         wanted = set(keys)
         if wanted:
-            await self._read_posts(state, wanted, parents)
+            await self._posts.read(state, wanted, parents)
         await self._around_posts(state, set(actors), parents)
         return state
 
     async def rows_of_posts(self, asker: Asker, keys: Iterable[Key]) -> dict[Key, Post]:
         """The posts alone, with nothing that is shown beside them."""
         state = self.state(asker)
-        await self._read_posts(state, set(keys), parents=False)
+        await self._posts.read(state, set(keys), parents=False)
         return state.posts
-
-    async def _read_posts(self, state: State, wanted: set[Key], parents: bool) -> None:
-        kept = self.kept(state)
-        missing = wanted if kept is None else _add_kept(state, kept, wanted, parents)
-        if not missing:
-            return
-        token = self.book.messages
-        ordered = list(missing)
-        counts = PageCounts(self.database, None if kept is None else self._counts, POSTS)
-        rows, _ = await asyncio.gather(
-            self.database.rows(
-                "posts", [key for key, _ in ordered], [actor for _, actor in ordered], parents
-            ),
-            counts.look_up(ordered),
-        )
-        posts = [Post(*row) for row in rows]
-        counted = await counts.of([post.key for post in posts])
-        for post in posts:
-            post.likes, post.reposts, post.replies, post.quotes = counted[post.key]
-            state.posts[post.key] = post
-            if kept is not None:
-                subjects = (post.key, counts_subject(post.key))
-                kept.book.posts.put(post.key, post, token, subjects, room_of(post.record_bytes))
-        if kept is not None:
-            # what was asked for and did not come is not there
-            for key in _add_kept(state, kept, wanted, parents):
-                kept.book.posts.put(key, None, token, (key,))
-
-    def kept(self, state: State) -> ViewerRows | None:
-        """What is kept for the asker; None where nothing kept may be used."""
-        return self.book.of(state.viewer, state.asker.version)
-
-    async def read_marks(self, state: State, keys: Collection[Key]) -> None:
-        """Add what the viewer has put on these posts; posts that were not read may be left out."""
-        viewer = state.viewer
-        if viewer is None or not keys:
-            return
-        kept = self.kept(state)
-        own = None if kept is None else await self._own.marks(kept, viewer)
-        if own is not None and not own.muted_threads:
-            state.marks.update((key, mark) for key in keys if (mark := own.of_key(key)) is not None)
-            return
-        token = self.book.messages
-        wanted: list[Post] = []
-        for key in keys:
-            row = ABSENT if kept is None else kept.marks.get(key)
-            if row is ABSENT:
-                post = state.posts.get(key) or (None if kept is None else kept.book.posts.get(key))
-                if isinstance(post, Post):
-                    wanted.append(post)
-            elif row is not None:
-                state.marks[key] = row
-        if not wanted:
-            return
-        if kept is not None and own is not None:
-            for post in wanted:
-                mark = own.on(post)
-                kept.marks.put(post.key, mark, token, (post.key,))
-                if mark is not None:
-                    state.marks[post.key] = mark
-            return
-        roots = [post.root for post in wanted]
-        rows = await self.database.rows(
-            "post_marks",
-            [post.rkey for post in wanted],
-            [post.actor for post in wanted],
-            [key for key, _ in roots],
-            [actor for _, actor in roots],
-            viewer,
-        )
-        await self.keys.learn_rare(
-            key for row in rows for key in (row["like"], row["repost"]) if key is not None
-        )
-        found = {(row["rkey"], row["actor"]): PostMarks(*row) for row in rows}
-        state.marks.update(found)
-        if kept is not None:
-            for post in wanted:
-                kept.marks.put(post.key, found.get(post.key), token, (post.key,))
-
-    async def read_relations(self, state: State, actors: Iterable[int]) -> None:
-        """Add how the viewer and these accounts stand to one another."""
-        viewer = state.viewer
-        if viewer is None:
-            return
-        wanted = [actor for actor in actors if actor != viewer and actor not in state.relations]
-        kept = self.kept(state)
-        if kept is not None:
-            wanted = await self._add_kept_relations(state, kept, viewer, wanted)
-        if not wanted:
-            return
-        token = self.book.messages
-        negative: set[int] = set()
-        for found in await self.database.rows("relations", wanted, viewer):
-            relation = Relation(*found)
-            state.relations[relation.actor] = relation
-            for key in (relation.blocking, relation.blocked_by, relation.following, relation.followed_by):
-                if key is not None and key < 0:
-                    negative.add(key)
-            if kept is not None:
-                subjects = relation_subjects(viewer, relation.actor, relation.list_owners)
-                kept.relations.put(relation.actor, relation, token, subjects)
-        await self.keys.learn_rare(negative)
-
-    async def _add_kept_relations(
-        self, state: State, kept: ViewerRows, viewer: int, wanted: list[int]
-    ) -> list[int]:
-        """Add what is kept of the viewer's relations; the accounts to which they have to be asked for."""
-        missing = []
-        for actor in wanted:
-            row = kept.relations.get(actor)
-            if row is None or row is ABSENT:
-                missing.append(actor)
-            else:
-                state.relations[actor] = row
-        own = await self._own.relations(kept, viewer) if missing else None
-        if own is None:
-            return missing
-        unknown = []
-        for actor in missing:
-            relation = own.relation(kept, actor)
-            if relation is None:
-                unknown.append(actor)
-            else:
-                state.relations[actor] = relation
-                kept.relations.put(actor, relation, own.token, relation_subjects(viewer, actor, ()))
-        return unknown
 
     async def thread(self, asker: Asker, keys: Iterable[Key], *, anchor: Key | None = None) -> State:
         """State for showing posts in a thread: with which of them the thread's author likes.
@@ -261,7 +101,13 @@ class Hydrator:
         if anchor is not None and likers:
             state.known_likers[anchor] = (len(likers), likers[:_KNOWN_LIKERS])
             await self.add_pairs(state, [(anchor[1], liker) for liker in likers[:_KNOWN_LIKERS]])
-        await read_root_likes(self.database, self.book, state, self.kept(state), list(state.posts.values()))
+        await read_root_likes(
+            self.database,
+            self.book,
+            state,
+            self.book.of(asker.viewer, asker.version),
+            list(state.posts.values()),
+        )
         return state
 
     async def _known_likers(self, asker: Asker, post: Key) -> list[int]:
@@ -289,11 +135,11 @@ class Hydrator:
             if isinstance(via, dict) and isinstance(via.get("uri"), str)
         }
         if packs:
-            await self._add_uris(state, packs)
+            await self._records.add_uris(state, packs)
         kept = {notice.record for notice in notices if notice.record[0] == VERIFICATION}
-        await self._read_records(state, kept)
+        await self._records.read(state, kept)
         await self._read_revealed(state)
-        await self._read_labels(state, [state.uri(*notice.record) for notice in notices])
+        await self._labels.read(state, [state.uri(*notice.record) for notice in notices])
         return state
 
     async def _edges_of(self, kind: int, notices: list[Notice]) -> list[Edge]:
@@ -333,36 +179,23 @@ class Hydrator:
                 negative.add(post.rkey)
         uris = await self.keys.keys_of_uris(embedded)
         state.uris.update(uris)
-        records = {key for key in uris.values() if key[0] in _EMBEDDED}
+        records = {key for key in uris.values() if key[0] in EMBEDDED}
         actors.update(actor for _, _, actor in uris.values())
         pairs = {
             (min(post.actor, other), max(post.actor, other))
             for post in state.posts.values()
-            for other in self._third_parties(state, post)
+            for other in third_parties(state, post)
             if other != post.actor
         }
         await asyncio.gather(
-            self._read_actors(state, actors),
-            self._read_pairs(state, pairs),
-            self._read_records(state, records),
-            self.read_marks(state, list(state.posts)),
+            self._accounts.read(state, actors),
+            self._accounts.read_pairs(state, pairs),
+            self._records.read(state, records),
+            self.relations.read_marks(state, list(state.posts)),
             self.keys.learn_rare(negative),
         )
         await self._read_revealed(state)
-        await self._read_labels(state, [state.post_uri(key) for key in state.posts])
-
-    @staticmethod
-    def _third_parties(state: State, post: Post) -> Iterable[int]:
-        if post.parent_actor is not None:
-            yield post.parent_actor
-        if post.root_actor is not None:
-            yield post.root_actor
-        if post.quote_actor is not None:
-            yield post.quote_actor
-        elif state.uris and post.embeds_record:
-            key = state.uris.get(embedded_uri(post.record.value()) or "")
-            if key is not None:
-                yield key[2]
+        await self._labels.read(state, [state.post_uri(key) for key in state.posts])
 
     # --- accounts ------------------------------------------------------------------------------------------------
 
@@ -374,9 +207,9 @@ class Hydrator:
 
     async def add_profiles(self, state: State, actors: Iterable[int]) -> None:
         """The same into a state that already holds other things."""
-        await self._read_actors(state, set(actors))
+        await self._accounts.read(state, set(actors))
         await self._read_revealed(state)
-        await self._read_labels(state, [])
+        await self._labels.read(state, [])
 
     async def profiles_detailed(self, asker: Asker, actors: Iterable[int]) -> State:
         """State for profileViewDetailed: counts, known followers and subscriptions besides."""
@@ -388,8 +221,8 @@ class Hydrator:
         for ties in state.ties.values():
             others.update(ties.known_followers)
             pairs.update((min(ties.actor, known), max(ties.actor, known)) for known in ties.known_followers)
-        await self._read_actors(state, others)
-        await self._read_pairs(state, pairs)
+        await self._accounts.read(state, others)
+        await self._accounts.read_pairs(state, pairs)
         packs: set[str] = set()
         for actor in wanted:
             profile = state.actors[actor].profile if actor in state.actors else None
@@ -398,76 +231,17 @@ class Hydrator:
                 if isinstance(via, dict) and isinstance(via.get("uri"), str):
                     packs.add(via["uri"])
         if packs:
-            await self._add_uris(state, packs)
+            await self._records.add_uris(state, packs)
         await self._read_revealed(state)
-        await self._read_labels(state, [])
+        await self._labels.read(state, [])
         return state
-
-    async def _read_actors(self, state: State, actors: set[int]) -> None:
-        """Accounts, and how the viewer stands to them."""
-        added = [actor for actor in actors if actor not in state.actors]
-        kept = self.kept(state)
-        wanted = added if kept is None else _add_kept_actors(state, kept, added)
-        if wanted or (added and self._trusted_dids):
-            await asyncio.gather(
-                self._read_accounts(state, kept, added, wanted), self.read_relations(state, added)
-            )
-        elif added:  # with nothing to wait for, tasks would take most of the time
-            await self.read_relations(state, added)
-
-    async def _read_accounts(
-        self, state: State, kept: ViewerRows | None, added: list[int], wanted: list[int]
-    ) -> None:
-        if wanted:
-            token = self.book.messages
-            for row in await self.database.rows("actors", wanted):
-                actor = Actor(*row)
-                state.actors[actor.id] = actor
-                self.keys.remember(actor.did, actor.id)
-                if kept is not None:
-                    kept.book.actors.put(actor.id, actor, token, (actor.id,), room_of(actor.profile_record))
-        if self._trusted_dids:
-            await self._read_verifications(state, added)
-
-    async def _read_verifications(self, state: State, actors: list[int]) -> None:
-        trusted = await self.keys.ids_of_dids(self._trusted_dids)
-        state.trusted_verifiers = frozenset(trusted.values())
-        rows = await self.database.rows("verifications", actors, list(trusted.values()))
-        await self.keys.learn_rare(row["key"] for row in rows)
-        for row in rows:
-            verification = Verification(*row)
-            state.verifications.setdefault(verification.subject, []).append(verification)
-
-    # --- blocks between third parties ------------------------------------------------------------------------------
 
     async def add_pairs(self, state: State, pairs: Iterable[tuple[int, int]]) -> None:
         """Whether the two accounts of each pair block each other, directly or by a moderation list."""
-        await self._read_pairs(state, {(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})
-        await self._read_revealed(state)
-
-    async def _read_pairs(self, state: State, pairs: set[tuple[int, int]]) -> None:
-        wanted = [pair for pair in pairs if pair not in state.pair_blocks]
-        if not wanted:
-            return
-        kept = self.kept(state)
-        if kept is not None:
-            for pair in wanted:
-                found = kept.book.pairs.get(pair)
-                if found is not None and found is not ABSENT:
-                    state.pair_blocks[pair] = found
-            wanted = [pair for pair in wanted if pair not in state.pair_blocks]
-            if not wanted:
-                return
-        token = self.book.messages
-        rows = await self.database.rows(
-            "blocks_between", [one for one, _ in wanted], [other for _, other in wanted]
+        await self._accounts.read_pairs(
+            state, {(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]}
         )
-        for row in rows:
-            blocks = PairBlocks(*row)
-            pair = (blocks.one, blocks.other)
-            state.pair_blocks[pair] = blocks
-            if kept is not None:
-                kept.book.pairs.put(pair, blocks, token, pair_subjects(pair, blocks.list_owners))
+        await self._read_revealed(state)
 
     # --- records of other kinds --------------------------------------------------------------------------------------
 
@@ -481,71 +255,11 @@ class Hydrator:
         """The same into a state that already holds other things."""
         wanted = set(keys)
         await asyncio.gather(
-            self._read_records(state, wanted),
-            self._read_actors(state, {actor for _, _, actor in wanted} | set(actors)),
+            self._records.read(state, wanted),
+            self._accounts.read(state, {actor for _, _, actor in wanted} | set(actors)),
         )
         await self._read_revealed(state)
-        await self._read_labels(state, [])
-
-    async def _add_uris(self, state: State, uris: set[str]) -> None:
-        found = await self.keys.keys_of_uris(uris)
-        state.uris.update(found)
-        wanted = {key for key in found.values() if key[0] in _EMBEDDED}
-        await asyncio.gather(
-            self._read_records(state, wanted),
-            self._read_actors(state, {actor for _, _, actor in wanted}),
-        )
-
-    async def _read_records(self, state: State, keys: set[RecordKey]) -> None:
-        wanted = [key for key in keys if key not in state.records]
-        if not wanted:
-            return
-        await self.keys.learn_rare(key for _, key, _ in wanted)
-        like_keys = await self._like_keys(wanted)
-        lists = [(key, actor) for kind, key, actor in wanted if kind == LIST]
-        packs = [(key, actor) for kind, key, actor in wanted if kind == STARTER_PACK]
-        rows, _, _ = await asyncio.gather(
-            self.database.rows(
-                "records",
-                [kind for kind, _, _ in wanted],
-                [key for _, key, _ in wanted],
-                [actor for _, _, actor in wanted],
-                [like_keys.get(key) for key in wanted],
-                state.viewer,
-            ),
-            self._read_list_states(state, lists),
-            self._read_pack_joins(state, packs),
-        )
-        await self.keys.learn_rare(row["viewer_like"] for row in rows if row["viewer_like"] is not None)
-        for row in rows:
-            record = Record(*row)
-            state.records[(record.kind, record.key, record.actor)] = record
-
-    async def _like_keys(self, keys: list[RecordKey]) -> dict[RecordKey, int]:
-        """The key under which likes of these records name them: that of a post would stand for a post."""
-        paths = {key: f"{NSIDS[key[0]]}/{self.keys.rkey(key[1])}" for key in keys if key[0] in _LIKED}
-        rare = await self.keys.rare_keys(set(paths.values()))
-        return {key: rare[path] for key, path in paths.items() if path in rare}
-
-    async def _read_list_states(self, state: State, lists: list[Key]) -> None:
-        if not lists:
-            return
-        rows = await self.database.rows(
-            "list_states", [key for key, _ in lists], [actor for _, actor in lists], state.viewer
-        )
-        await self.keys.learn_rare(row["blocked"] for row in rows if row["blocked"] is not None)
-        for row in rows:
-            found = ListState(*row)
-            state.lists[(found.key, found.actor)] = found
-
-    async def _read_pack_joins(self, state: State, packs: list[Key]) -> None:
-        if not packs:
-            return
-        rows = await self.database.rows(
-            "pack_joins", [key for key, _ in packs], [actor for _, actor in packs]
-        )
-        for row in rows:
-            state.pack_joins[(row["key"], row["actor"])] = (row["all_time"], row["week"])
+        await self._labels.read(state, [])
 
     # --- what only the answers reveal --------------------------------------------------------------------------------
 
@@ -560,140 +274,17 @@ class Hydrator:
         actors = {actor for _, _, actor in lists}
         for verifications in state.verifications.values():
             actors.update(verification.issuer for verification in verifications)
-        await self._read_records(state, lists)
-        await self._read_actors(state, actors)
+        await self._records.read(state, lists)
+        await self._accounts.read(state, actors)
 
     async def labels(self, asker: Asker, subjects: list[str]) -> State:
         """State that holds labels only: those of the asker's labelers on these DIDs and AT-URIs."""
         state = self.state(asker)
-        await self._read_labels(state, subjects)
+        await self._labels.read(state, subjects)
         return state
 
     async def labelled(
         self, asker: Asker, posts: Iterable[Key], actors: Iterable[int]
     ) -> tuple[set[Key], set[int]]:
         """Those of these posts and accounts that may have labels for the asker, and those that are not kept."""
-        book = self.book
-        of_posts: dict[str, Key] = {}
-        of_actors: dict[str, int] = {}
-        unknown_posts: set[Key] = set()
-        unknown_actors: set[int] = set()
-        for actor in actors:
-            row = book.actors.get(actor)
-            if row is None or row is ABSENT:
-                unknown_actors.add(actor)
-            else:
-                of_actors.update(dict.fromkeys(_subjects_of(row), actor))
-        for key in posts:
-            row = book.actors.get(key[1])
-            if row is None or row is ABSENT or key[0] < 0:
-                unknown_posts.add(key)
-            else:
-                of_posts[f"at://{row.did}/{self.keys.path(POST, key[0])}"] = key
-        rows = await self.database.rows(
-            "labels", [*of_posts, *of_actors], list(asker.labelers), self._moderator
-        )
-        found = {row["uri"] for row in rows}
-        return (
-            unknown_posts | {key for uri, key in of_posts.items() if uri in found},
-            unknown_actors | {actor for uri, actor in of_actors.items() if uri in found},
-        )
-
-    async def _read_labels(self, state: State, uris: list[str]) -> None:
-        if not state.asker.labelers and self._moderator is None:
-            return
-        subjects = list(uris)
-        for actor in state.actors.values():
-            subjects += _subjects_of(actor)
-        for kind, key, owner in state.records:
-            if owner in state.actors:
-                subjects.append(state.uri(kind, key, owner))
-        rows = await self.database.rows("labels", subjects, list(state.asker.labelers), self._moderator)
-        for row in rows:
-            label = Label(*row)
-            state.labels.setdefault(label.uri, []).append(label)
-        if not state.asker.include_takedowns:
-            gone = {row["uri"] for row in rows if row["src"] == self._moderator}
-            for record in [key for key in state.records if gone and state.uri(*key) in gone]:
-                del state.records[record]
-
-
-def _subjects_of(actor: Actor) -> tuple[str, ...]:
-    """What labels on an account may be about."""
-    return (
-        actor.did,
-        f"at://{actor.did}/app.bsky.actor.profile/self",
-        f"at://{actor.did}/app.bsky.actor.status/self",
-    )
-
-
-def embedded_uri(record: dict[str, Any]) -> str | None:
-    """The AT-URI of the record that a post's record embeds, alone or beside media."""
-    embed = record.get("embed")
-    if not isinstance(embed, dict):
-        return None
-    kind = embed.get("$type")
-    if kind == "app.bsky.embed.recordWithMedia":
-        embed = embed.get("record")
-    elif kind != "app.bsky.embed.record":
-        return None
-    reference = embed.get("record") if isinstance(embed, dict) else None
-    uri = reference.get("uri") if isinstance(reference, dict) else None
-    return uri if isinstance(uri, str) and split_uri(uri) is not None else None
-
-
-def gate_lists(gate: dict[str, Any]) -> list[str]:
-    """The AT-URIs of the lists whose members a threadgate lets reply."""
-    return [
-        rule["list"]
-        for rule in gate.get("allow") or ()
-        if isinstance(rule, dict)
-        and rule.get("$type") == "app.bsky.feed.threadgate#listRule"
-        and "list" in rule
-    ]
-
-
-def _add_kept(state: State, kept: ViewerRows, wanted: set[Key], parents: bool) -> set[Key]:
-    """Add the kept rows among what posts.sql would give for `wanted`; the keys that have to be read.
-
-    The same walk as that statement's: roots (and parents), their roots, and what any of them quotes, two levels deep.
-    """
-    missing: set[Key] = set()
-
-    def posts(keys: Iterable[Key | None]) -> list[Post]:
-        found = []
-        for key in keys:
-            if key is None:
-                continue
-            post = state.posts.get(key)
-            if post is None:
-                row = kept.book.posts.get(key)
-                if row is ABSENT:
-                    missing.add(key)
-                    continue
-                if row is None:
-                    continue
-                state.posts[key] = post = row
-            found.append(post)
-        return found
-
-    asked = posts(wanted)
-    above = posts(post.root for post in asked if post.root_key is not None)
-    if parents:
-        above += posts(post.parent for post in asked)
-    posts(post.root for post in above if post.root_key is not None)
-    quoted = posts(post.quote for post in [*asked, *above])
-    posts(post.quote for post in quoted)
-    return missing
-
-
-def _add_kept_actors(state: State, kept: ViewerRows, wanted: list[int]) -> list[int]:
-    """Add the kept rows of accounts; the ids that have to be read."""
-    missing = []
-    for actor in wanted:
-        row = kept.book.actors.get(actor)
-        if row is ABSENT:
-            missing.append(actor)
-        elif row is not None:
-            state.actors[actor] = row
-    return missing
+        return await self._labels.labelled(asker, posts, actors)

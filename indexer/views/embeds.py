@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from indexer.hydration.hydrator import embedded_uri
 from indexer.hydration.links import blob_cid
+from indexer.hydration.posts import embedded_uri
 from indexer.hydration.state import Json, Post, RecordKey, State, split_uri
 from indexer.records.collections import GENERATOR, LABELER_SERVICE, LIST, POST, STARTER_PACK
 from indexer.records.post_flags import VIOLATES_POSTGATE

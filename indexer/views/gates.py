@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from indexer.hydration.encoding import cid_text
-from indexer.hydration.hydrator import gate_lists
+from indexer.hydration.posts import gate_lists
 from indexer.hydration.state import Json, Key, Post, State
 from indexer.records.collections import LIST, THREADGATE
 from indexer.records.post_flags import VIOLATES_THREADGATE
