@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from indexer.api.auth import Mode
 from indexer.api.endpoint import Call, Endpoint, paged, pipeline
-from indexer.api.parameters import AtIdentifier, Paged
+from indexer.api.listing import OfAccount, page
 from indexer.errors import InvalidRequest
 from indexer.hydration.state import Edge, Json, State
 from indexer.store.reads.cursors import Cursor, of_an_older_kind
@@ -16,8 +16,7 @@ from indexer.views.profiles import profile
 from indexer.views.rules import third_parties_block, viewer_blocks
 
 
-class Params(Paged, frozen=True, kw_only=True):
-    actor: AtIdentifier
+class Params(OfAccount, frozen=True, kw_only=True):
     sort: str | None = None
 
 
@@ -62,10 +61,7 @@ def follow_endpoint(nsid: str, items: str, read: Read, other: Callable[[Edge], i
         if subject is None:
             raise InvalidRequest(f"Actor not found: {call.params.actor}")
         views = (profile(state, other(follow)) for follow in found.follows)
-        answer: Json = {items: [view for view in views if view is not None], "subject": subject}
-        if found.cursor is not None:
-            answer["cursor"] = found.cursor
-        return answer
+        return {**page(items, views, found.cursor), "subject": subject}
 
     answer = paged(items, pipeline(skeleton, hydrate, present, rules))
     return Endpoint(nsid, Params, answer, auth=Mode.OPTIONAL_STANDARD_OR_ROLE)

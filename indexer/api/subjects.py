@@ -30,11 +30,9 @@ async def pointing(
     return ([], None) if key is None else await read(key, cursor, params.limit)
 
 
-def with_subject(call: Call[Params], answer: Json, cursor: str | None) -> Json:
-    """The answer with the record that was asked about, as the request named it, and the cursor."""
+def with_subject(call: Call[Params], answer: Json) -> Json:
+    """The answer with the record that was asked about, as the request named it."""
     answer["uri"] = call.params.uri
     if call.params.cid is not None:
         answer["cid"] = call.params.cid
-    if cursor is not None:
-        answer["cursor"] = cursor
     return answer

@@ -197,6 +197,8 @@ async def test_accounts_are_found_by_parts_of_their_names(world: World, client: 
     assert await found("zzz") == []
     assert await found("al", "searchActorsTypeahead") == ["malice.test", "alice.test"]
     assert await found("bo", "searchActorsTypeahead") == ["bob.test"]
+    typed = await client.get("app.bsky.actor.searchActorsTypeahead", {"q": "al", "limit": 1})
+    assert typed.keys() == {"actors"}, "who types does not page"
     walked = await client.walk("app.bsky.actor.searchActors", {"q": "test", "limit": 2}, "actors")
     assert [view["handle"] for view in walked] == [f"{name}.test" for name in reversed(world.accounts)]
     everybody = await client.walk("app.bsky.actor.searchActors", {"q": "", "limit": 2}, "actors")

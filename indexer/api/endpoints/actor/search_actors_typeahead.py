@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from indexer.api.endpoint import Call, Endpoint, pipeline
+from indexer.api.listing import Accounts, hydrate_accounts, present_accounts
 from indexer.api.parameters import Limit, Parameters
-from indexer.hydration.state import Json, State
+from indexer.hydration.state import State
 from indexer.views.profiles import profile_basic
 from indexer.views.rules import viewer_blocks
 
@@ -25,23 +24,13 @@ class Params(Parameters, frozen=True, kw_only=True):
         return self.q or self.term or ""
 
 
-class Skeleton(NamedTuple):
-    actors: list[int]
-    cursor: str | None = None
-
-
-async def skeleton(call: Call[Params]) -> Skeleton:
+async def skeleton(call: Call[Params]) -> Accounts:
     params = call.params
-    return Skeleton(
-        *await call.services.search.actors(params.wanted, None, params.limit, looked_at=_LOOKED_AT)
-    )
+    found, _ = await call.services.search.actors(params.wanted, None, params.limit, looked_at=_LOOKED_AT)
+    return Accounts(found)
 
 
-async def hydrate(call: Call[Params], found: Skeleton) -> State:
-    return await call.services.hydrator.profiles(call.asker, found.actors)
-
-
-def rules(call: Call[Params], found: Skeleton, state: State) -> Skeleton:
+def rules(call: Call[Params], found: Accounts, state: State) -> Accounts:
     return found._replace(
         actors=[
             actor
@@ -57,14 +46,8 @@ def _is_exact(call: Call[Params], state: State, actor: int) -> bool:
     return found is not None and (found.handle or "").lower() == call.params.wanted.lower()
 
 
-def present(call: Call[Params], found: Skeleton, state: State) -> Json:
-    views = (profile_basic(state, actor) for actor in found.actors)
-    answer: Json = {"actors": [view for view in views if view is not None]}
-    return answer
-
-
 ENDPOINT = Endpoint(
     "app.bsky.actor.searchActorsTypeahead",
     Params,
-    pipeline(skeleton, hydrate, present, rules),
+    pipeline(skeleton, hydrate_accounts, present_accounts("actors", profile_basic), rules),
 )

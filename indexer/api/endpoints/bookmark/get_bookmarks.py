@@ -7,6 +7,7 @@ from typing import NamedTuple
 from indexer._fastpath.syntax import valid_rkey
 from indexer.api.auth import Mode
 from indexer.api.endpoint import Call, Endpoint, paged, pipeline
+from indexer.api.listing import page
 from indexer.api.parameters import Paged
 from indexer.errors import InvalidRequest
 from indexer.hydration.encoding import iso
@@ -48,10 +49,7 @@ def present(call: Call[Paged], found: Skeleton, state: State) -> Json:
                 "item": post_or_placeholder(state, bookmark.post, uri)[0],
             }
         )
-    answer: Json = {"bookmarks": views}
-    if found.cursor is not None:
-        answer["cursor"] = found.cursor
-    return answer
+    return page("bookmarks", views, found.cursor)
 
 
 ENDPOINT = Endpoint(

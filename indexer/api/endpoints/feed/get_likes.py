@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from indexer.api.endpoint import Call, Endpoint, paged, pipeline
+from indexer.api.listing import page
 from indexer.api.subjects import Params, pointing, with_subject
 from indexer.errors import InvalidRequest
 from indexer.hydration.encoding import iso
@@ -48,7 +49,7 @@ def present(call: Call[Params], found: Skeleton, state: State) -> Json:
         actor = profile(state, like.actor)
         if actor is not None:
             likes.append({"actor": actor, "createdAt": iso(like.created_at), "indexedAt": iso(like.sort_at)})
-    return with_subject(call, {"likes": likes}, found.cursor)
+    return with_subject(call, page("likes", likes, found.cursor))
 
 
 ENDPOINT = Endpoint(

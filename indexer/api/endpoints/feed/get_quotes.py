@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from indexer.api.endpoint import Call, Endpoint, paged, pipeline
+from indexer.api.listing import page
 from indexer.api.subjects import Params, pointing, with_subject
 from indexer.hydration.state import FeedItem, Json, State
 from indexer.views.posts import post_view
@@ -39,8 +40,7 @@ def _shown(state: State, quote: FeedItem) -> bool:
 
 def present(call: Call[Params], found: Skeleton, state: State) -> Json:
     views = (post_view(state, quote.post) for quote in found.quotes)
-    answer = {"posts": [view for view in views if view is not None]}
-    return with_subject(call, answer, found.cursor)
+    return with_subject(call, page("posts", views, found.cursor))
 
 
 ENDPOINT = Endpoint(

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from indexer.api.endpoint import Call, Endpoint, paged, pipeline
+from indexer.api.listing import Accounts, hydrate_accounts, page, unblocked
 from indexer.api.subjects import Params, pointing, with_subject
-from indexer.hydration.state import Edge, Json, State
+from indexer.hydration.state import Json, State
 from indexer.views.profiles import profile
-from indexer.views.rules import viewer_blocks
 
 
-class Skeleton(NamedTuple):
-    reposts: list[Edge]
-    cursor: str | None = None
+async def skeleton(call: Call[Params]) -> Accounts:
+    reposts, after = await pointing(call, call.services.edges.reposts_of)
+    return Accounts([repost.actor for repost in reposts], after)
 
 
-async def skeleton(call: Call[Params]) -> Skeleton:
-    return Skeleton(*await pointing(call, call.services.edges.reposts_of))
-
-
-async def hydrate(call: Call[Params], found: Skeleton) -> State:
-    return await call.services.hydrator.profiles(call.asker, [repost.actor for repost in found.reposts])
-
-
-def rules(call: Call[Params], found: Skeleton, state: State) -> Skeleton:
-    return found._replace(reposts=[r for r in found.reposts if not viewer_blocks(state, r.actor)])
-
-
-def present(call: Call[Params], found: Skeleton, state: State) -> Json:
-    views = (profile(state, repost.actor) for repost in found.reposts)
-    answer = {"repostedBy": [view for view in views if view is not None]}
-    return with_subject(call, answer, found.cursor)
+def present(call: Call[Params], found: Accounts, state: State) -> Json:
+    views = (profile(state, actor) for actor in found.actors)
+    return with_subject(call, page("repostedBy", views, found.cursor))
 
 
 ENDPOINT = Endpoint(
-    "app.bsky.feed.getRepostedBy", Params, paged("repostedBy", pipeline(skeleton, hydrate, present, rules))
+    "app.bsky.feed.getRepostedBy",
+    Params,
+    paged("repostedBy", pipeline(skeleton, hydrate_accounts, present, unblocked)),
 )

@@ -6,29 +6,16 @@ from typing import Any
 
 from indexer.api.auth import Mode
 from indexer.api.endpoint import Call, Endpoint, paged, pipeline
-from indexer.api.listing import Listing, hydrate_listing, present_listing
-from indexer.api.parameters import AtIdentifier, Paged
+from indexer.api.listing import Listing, OfAccount, hydrate_listing, made_by, present_listing
 from indexer.hydration.state import RecordKey, State
 from indexer.records.collections import LIST
-from indexer.store.reads.cursors import Cursor, of_an_older_kind
 from indexer.views.lists import list_view
 
 _PURPOSES = {"modlist": "app.bsky.graph.defs#modlist", "curatelist": "app.bsky.graph.defs#curatelist"}
 
 
-class Params(Paged, frozen=True, kw_only=True):
-    actor: AtIdentifier
+class Params(OfAccount, frozen=True, kw_only=True):
     purposes: list[str] | None = None
-
-
-async def skeleton(call: Call[Params]) -> Listing:
-    params = call.params
-    if of_an_older_kind(params.cursor):
-        return Listing([])
-    actor = await call.actor(params.actor)
-    cursor = Cursor.parse(params.cursor)
-    page, after = await call.services.lists.made_by(actor, LIST, cursor, params.limit)
-    return Listing([listed.key for listed in page], after)
 
 
 def rules(call: Call[Params], found: Listing, state: State) -> Listing:
@@ -49,6 +36,6 @@ def with_purpose(call: Call[Any], keys: list[RecordKey], state: State) -> list[R
 ENDPOINT = Endpoint(
     "app.bsky.graph.getLists",
     Params,
-    paged("lists", pipeline(skeleton, hydrate_listing, present_listing("lists", list_view), rules)),
+    paged("lists", pipeline(made_by(LIST), hydrate_listing, present_listing("lists", list_view), rules)),
     auth=Mode.STANDARD_OPTIONAL,
 )

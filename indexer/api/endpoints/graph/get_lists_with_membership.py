@@ -7,15 +7,14 @@ from typing import NamedTuple
 from indexer.api.auth import Mode
 from indexer.api.endpoint import Call, Endpoint, paged, pipeline
 from indexer.api.endpoints.graph.get_lists import with_purpose
-from indexer.api.parameters import AtIdentifier, Paged
+from indexer.api.listing import OfAccount, page
 from indexer.hydration.state import Json, Key, RecordKey, State
 from indexer.records.collections import LIST
 from indexer.store.reads.cursors import Cursor, of_an_older_kind
 from indexer.views.lists import list_item, list_view
 
 
-class Params(Paged, frozen=True, kw_only=True):
-    actor: AtIdentifier
+class Params(OfAccount, frozen=True, kw_only=True):
     purposes: list[str] | None = None
 
 
@@ -32,8 +31,8 @@ async def skeleton(call: Call[Params]) -> Skeleton:
     if of_an_older_kind(params.cursor):
         return Skeleton(actor, [], {})
     lists = call.services.lists
-    page, after = await lists.made_by(call.viewer, LIST, Cursor.parse(params.cursor), params.limit)
-    keys = [listed.key for listed in page]
+    made, after = await lists.made_by(call.viewer, LIST, Cursor.parse(params.cursor), params.limit)
+    keys = [listed.key for listed in made]
     items = await lists.memberships(actor, [(key, owner) for _, key, owner in keys])
     return Skeleton(actor, keys, items, after)
 
@@ -58,10 +57,7 @@ def present(call: Call[Params], found: Skeleton, state: State) -> Json:
         if shown is not None:
             entry["listItem"] = shown
         entries.append(entry)
-    answer: Json = {"listsWithMembership": entries}
-    if found.cursor is not None:
-        answer["cursor"] = found.cursor
-    return answer
+    return page("listsWithMembership", entries, found.cursor)
 
 
 ENDPOINT = Endpoint(

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from indexer.api.endpoint import Call, Endpoint, pipeline
-from indexer.api.listing import Listing, hydrate_listing, present_listing
+from indexer.api.listing import Listing, hydrate_listing, named, present_listing
 from indexer.api.parameters import AtUri, Parameters
 from indexer.records.collections import STARTER_PACK
 from indexer.views.packs import starter_pack_basic
@@ -18,9 +18,7 @@ class Params(Parameters, frozen=True, kw_only=True):
 
 
 async def skeleton(call: Call[Params]) -> Listing:
-    uris = call.params.uris
-    found = await call.services.keys.keys_of_uris(uris)
-    return Listing([found[uri] for uri in uris if uri in found and found[uri][0] == STARTER_PACK])
+    return await named(call, call.params.uris, STARTER_PACK)
 
 
 ENDPOINT = Endpoint(
