@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from indexer._fastpath import syntax
@@ -13,6 +14,8 @@ from indexer.errors import FrameError
 _URI = re.compile(r"[a-z][a-z.-]{0,80}:\S+")
 _LANGUAGE = re.compile(r"(?:i|[a-z]{2,3})(?:-[a-zA-Z0-9]+)*")
 _MAX_AT_URI = 8 * 1024
+_MOST_REMEMBERED = 200
+"""Longer ones are looked at each time, so that what is remembered stays small."""
 
 
 def is_at_identifier(text: str) -> bool:
@@ -24,6 +27,11 @@ def is_at_uri(text: str) -> bool:
     """`at://authority`, with a collection and a record key at most; the authority alone is one as well."""
     if not text.startswith("at://") or len(text) > _MAX_AT_URI:
         return False
+    # the same posts are asked for again and again
+    return _remembered_at_uri(text) if len(text) <= _MOST_REMEMBERED else _is_at_uri(text)
+
+
+def _is_at_uri(text: str) -> bool:
     path, hash_sign, fragment = text[5:].partition("#")
     parts = path.split("/")
     if hash_sign and not fragment.startswith("/"):
@@ -33,6 +41,9 @@ def is_at_uri(text: str) -> bool:
     if len(parts) > 1 and not syntax.valid_nsid(parts[1]):
         return False
     return len(parts) < 3 or syntax.valid_rkey(parts[2])
+
+
+_remembered_at_uri = lru_cache(maxsize=16_384)(_is_at_uri)
 
 
 def is_datetime(text: str) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from indexer.api.application import Request
+from indexer.api.parameters import pairs
 from indexer.api.router import all_endpoints
 from indexer.store.reads.cursors import Cursor, parse_time_cursor
 from tests.api.conftest import SERVICE, Client
@@ -36,6 +40,11 @@ async def test_empty_and_unknown_parameters_are_ignored(world: World, client: Cl
         "feed": []
     }
     assert await client.get(TIMELINE, {"cursor": "123::abc"}, viewer=ada) == {"feed": []}
+
+
+@given(st.text(alphabet="ab=&%+;# 2é", max_size=40))
+def test_query_strings_are_read_as_the_standard_library_reads_them(query: str) -> None:
+    assert pairs(query) == parse_qsl(query)
 
 
 @pytest.mark.parametrize("actor", ["not a handle", "did:bad", "nobody.test", "did:plc:" + "a" * 24, ""])
