@@ -13,8 +13,9 @@ from typing import Generic, TypeVar
 import orjson
 
 from indexer.hydration.hydrator import Hydrator
-from indexer.hydration.rows import ABSENT, ViewerRows
-from indexer.hydration.state import Asker, FeedItem, Key, State
+from indexer.hydration.rows import ABSENT, ViewerRows, is_post
+from indexer.hydration.state import Asker, FeedItem, Key, RecordKey, State
+from indexer.records.collections import POST
 from indexer.views.feeds import Hidden, feed_view_post, hidden
 from indexer.views.posts import post_view
 from indexer.views.rules import viewer_blocks
@@ -25,13 +26,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Kind(Generic[T]):
-    """What is shown: its key, how its state is read, its template, and the view for one viewer (None: not shown)."""
+    """What is shown: its key, how its state is read, its template, and the view for one viewer (None: not shown).
+
+    `record`: whose labels the view shows beside those of posts and accounts.
+    """
 
     name: str
     key: Callable[[T], Hashable]
     hydrate: Callable[[Hydrator, Asker, list[T]], Awaitable[State]]
     alone: Callable[[State, T], orjson.Fragment | None]
     template: Callable[[Templates, T], Made[Template]] | None = None
+    record: Callable[[T], RecordKey] | None = None
 
 
 async def show(
@@ -71,13 +76,14 @@ async def _without_labels(
     """The templates that show nothing with a label for the asker, and the places of the others: labels are not kept."""
     posts, accounts = await hydrator.labelled(
         asker,
-        {key for _, template in found for key in template.posts},
+        {(POST, *key) for _, template in found for key in template.posts},
         {actor for _, template in found for actor in template.accounts},
     )
     plain: list[tuple[int, Template]] = []
     labelled: list[int] = []
     for place, template in found:
-        if posts.isdisjoint(template.posts) and accounts.isdisjoint(template.accounts):
+        shown = ((POST, *key) for key in template.posts)
+        if posts.isdisjoint(shown) and accounts.isdisjoint(template.accounts):
             plain.append((place, template))
         else:
             labelled.append(place)
@@ -91,12 +97,44 @@ async def show_alone(
     None where they cannot be kept.
     """
     kept = hydrator.book.of(asker.viewer, asker.version)
-    if kept is None or not asker.is_ordinary:
-        state = await kind.hydrate(hydrator, asker, list(things))
-        return [kind.alone(state, thing) for thing in things], None
     shown: list[orjson.Fragment | None] = [None] * len(things)
-    resting = await _alone(hydrator, kept, asker, things, kind, range(len(things)), shown)
-    return shown, resting
+    if kept is not None and asker.is_ordinary:
+        return shown, await _alone(hydrator, kept, asker, things, kind, range(len(things)), shown)
+    places: Sequence[int] = range(len(things))
+    if kept is not None and not asker.sees_more:
+        await _alone(hydrator, kept, asker.without_labels, things, kind, places, shown)
+        places = await _labelled(hydrator, kept, asker, things, kind)
+    if places:
+        state = await kind.hydrate(hydrator, asker, [things[place] for place in places])
+        for place in places:
+            shown[place] = kind.alone(state, things[place])
+    return shown, None
+
+
+async def _labelled(
+    hydrator: Hydrator, kept: ViewerRows, asker: Asker, things: Sequence[T], kind: Kind[T]
+) -> list[int]:
+    """The places of views that may show something with a label for the asker, and of those that are not kept."""
+    named: dict[int, tuple[set[RecordKey], set[int]]] = {}
+    for place, thing in enumerate(things):
+        key = (kind.name, kind.key(thing))
+        if kept.views.get(key) is not ABSENT:
+            records = {(POST, *subject) for subject in kept.views.subjects(key) if is_post(subject)}
+            if kind.record is not None:
+                records.add(kind.record(thing))
+            accounts = {subject for subject in kept.views.subjects(key) if isinstance(subject, int)}
+            named[place] = (records, accounts)
+    records, accounts = await hydrator.labelled(
+        asker,
+        {record for records, _ in named.values() for record in records},
+        {actor for _, accounts in named.values() for actor in accounts},
+    )
+    return [
+        place
+        for place in range(len(things))
+        if place not in named
+        or not (records.isdisjoint(named[place][0]) and accounts.isdisjoint(named[place][1]))
+    ]
 
 
 async def _alone(

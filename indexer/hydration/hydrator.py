@@ -284,7 +284,7 @@ class Hydrator:
         return state
 
     async def labelled(
-        self, asker: Asker, posts: Iterable[Key], actors: Iterable[int]
-    ) -> tuple[set[Key], set[int]]:
-        """Those of these posts and accounts that may have labels for the asker, and those that are not kept."""
-        return await self._labels.labelled(asker, posts, actors)
+        self, asker: Asker, records: Iterable[RecordKey], actors: Iterable[int]
+    ) -> tuple[set[RecordKey], set[int]]:
+        """Those of these records and accounts that may have labels for the asker, and those that are not kept."""
+        return await self._labels.labelled(asker, records, actors)

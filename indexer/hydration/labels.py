@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from indexer.hydration.rows import ABSENT, RowBook
-from indexer.hydration.state import Actor, Asker, Key, Label, State
-from indexer.records.collections import POST
+from indexer.hydration.state import Actor, Asker, Label, RecordKey, State
 from indexer.store.reads.database import Database
 from indexer.store.reads.keys import KeyBook
 
@@ -23,13 +22,13 @@ class Labels:
         self._moderator = moderator
 
     async def labelled(
-        self, asker: Asker, posts: Iterable[Key], actors: Iterable[int]
-    ) -> tuple[set[Key], set[int]]:
-        """Those of these posts and accounts that may have labels for the asker, and those that are not kept."""
+        self, asker: Asker, records: Iterable[RecordKey], actors: Iterable[int]
+    ) -> tuple[set[RecordKey], set[int]]:
+        """Those of these records and accounts that may have labels for the asker, and those that are not kept."""
         book = self._book
-        of_posts: dict[str, Key] = {}
+        of_records: dict[str, RecordKey] = {}
         of_actors: dict[str, int] = {}
-        unknown_posts: set[Key] = set()
+        unknown_records: set[RecordKey] = set()
         unknown_actors: set[int] = set()
         for actor in actors:
             row = book.actors.get(actor)
@@ -37,18 +36,19 @@ class Labels:
                 unknown_actors.add(actor)
             else:
                 of_actors.update(dict.fromkeys(_subjects_of(row), actor))
-        for key in posts:
-            row = book.actors.get(key[1])
-            if row is None or row is ABSENT or key[0] < 0:
-                unknown_posts.add(key)
+        for record in records:
+            kind, key, actor = record
+            row = book.actors.get(actor)
+            if row is None or row is ABSENT or key < 0:
+                unknown_records.add(record)
             else:
-                of_posts[f"at://{row.did}/{self._keys.path(POST, key[0])}"] = key
+                of_records[f"at://{row.did}/{self._keys.path(kind, key)}"] = record
         rows = await self._database.rows(
-            "labels", [*of_posts, *of_actors], list(asker.labelers), self._moderator
+            "labels", [*of_records, *of_actors], list(asker.labelers), self._moderator
         )
         found = {row["uri"] for row in rows}
         return (
-            unknown_posts | {key for uri, key in of_posts.items() if uri in found},
+            unknown_records | {record for uri, record in of_records.items() if uri in found},
             unknown_actors | {actor for uri, actor in of_actors.items() if uri in found},
         )
 

@@ -15,7 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from enum import Enum
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeGuard, TypeVar
 
 from indexer.cache.changes import Changes
 from indexer.hydration.state import (
@@ -298,6 +298,11 @@ class ViewerRows:
 
 
 # --- what rows depend on. An account: its id; a post: its key -------------------------------------------------------
+
+
+def is_post(subject: Hashable) -> TypeGuard[Key]:
+    """Whether a subject is a post's key."""
+    return isinstance(subject, tuple) and isinstance(subject[0], int)
 
 
 def _subjects(changes: Changes) -> Iterable[Hashable]:

@@ -7,7 +7,7 @@ order that they stand there (a test holds both together). Nothing in here reads 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -399,6 +399,11 @@ class Asker:
     def is_ordinary(self) -> bool:
         """Whether the asker sees what everybody sees but for blocks and mutes: no labels, nothing taken down."""
         return not (self.labelers or self.redact or self.sees_more)
+
+    @property
+    def without_labels(self) -> Asker:
+        """The same asker, shown things on which there are no labels."""
+        return replace(self, labelers=(), redact=frozenset())
 
 
 class Holes:

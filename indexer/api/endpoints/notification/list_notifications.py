@@ -94,7 +94,13 @@ def _kind(seen: str | None) -> Kind[Notice]:
         view = notification(state, notice, seen) if _shown(state, notice) else None
         return None if view is None else orjson.Fragment(orjson.dumps(view))
 
-    return Kind("notice", lambda notice: (seen, _key(notice)), _hydrate, alone)
+    return Kind(
+        "notice",
+        lambda notice: (seen, _key(notice)),
+        _hydrate,
+        alone,
+        record=lambda notice: notice.record,
+    )
 
 
 def _key(notice: Notice) -> Hashable:
