@@ -38,9 +38,11 @@ def as_text(result: dict[str, Any]) -> str:
         ]
         lines += [f"  {figure:<28}{json.dumps(found[figure]):>12}" for figure in _SESSION_FIGURES]
         lines += [f"  found kept: {of:<16}{100 * rate:>12.2f} %" for of, rate in found["hit_rates"].items()]
-    for name in ("without", "with") if "ingest_cost_percent" in result else ():
-        cost = result[f"ingest_{name}_timelines"]
-        slow, fast = cost["at_rate"], cost["full_speed"]
+    turns = [
+        (name, turn) for name in ("without", "with") for turn in result.get(f"ingest_{name}_timelines", ())
+    ]
+    for name, turn in turns:
+        slow, fast = turn["at_rate"], turn["full_speed"]
         lines.append(
             f"ingest {name} cached timelines: {slow['ingest_us_per_event']} us CPU an event,"
             f" {slow['redis_us_per_event']} of Redis ({slow['timeline_items_per_event']} items to timelines);"
