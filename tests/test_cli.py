@@ -183,6 +183,15 @@ def test_numbers_out_of_range_are_refused_before_any_work(
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("what", ["ingest", "read"])
+def test_a_benchmark_of_more_events_than_its_accounts_can_have_is_refused(what: str) -> None:
+    done = run("bench", what, "--accounts", "2", "--simulate", "900000")
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "indexer bench: expected at most 800 events for 2 accounts of 400 records, got "
+    )
+
+
 def test_the_api_says_what_is_wrong_with_its_database(empty_postgres_url: str) -> None:
     redis = "redis://127.0.0.1:1"
     away = run("api", INDEXER_POSTGRES_URL="postgresql://127.0.0.1:1/none", INDEXER_REDIS_URL=redis)

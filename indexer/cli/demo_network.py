@@ -100,7 +100,7 @@ def write_frames(arguments: argparse.Namespace) -> None:
                 records_limit=arguments.records_limit,
                 progress=advance,
             )
-    except (ValueError, OSError) as error:
+    except (ConfigError, OSError) as error:
         raise ConfigError(f"--write {arguments.write}: {error}") from error
     seconds = time.monotonic() - began
     summary = {

@@ -15,6 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+from indexer.errors import ConfigError
+
 from .files import FrameFile, write_documents
 from .network import Network
 from .population import Population
@@ -65,12 +67,12 @@ def simulate_to_file(
     """Write the first `events` frames of a network to a file, and its DID documents beside it (`documents_path`).
 
     Both are compressed if the name ends in `.zst`. `progress` is called with how many more events are written. Raises
-    ValueError if the accounts have no room for so many events, and OSError if the files cannot be written.
+    ConfigError if the accounts have no room for so many events, and OSError if the files cannot be written.
     """
     population = Population(seed, accounts)
     room = accounts * records_limit if records_limit is not None else events
     if events > room:
-        raise ValueError(
+        raise ConfigError(
             f"expected at most {room} events for {accounts} accounts of {records_limit} records, got {events}"
         )
     size = 0

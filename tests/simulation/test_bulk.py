@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from indexer.errors import ConfigError
 from indexer.simulation.bulk import documents_path, simulate_to_file
 from indexer.simulation.files import read_documents, read_frames
 from indexer.simulation.network import Network
@@ -29,5 +30,5 @@ def test_a_file_holds_the_networks_stream_whoever_built_it(tmp_path: Path) -> No
 
 
 def test_more_events_than_repositories_have_room_for_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="at most 600 events for 20 accounts of 30 records, got 601"):
+    with pytest.raises(ConfigError, match="at most 600 events for 20 accounts of 30 records, got 601"):
         simulate_to_file(tmp_path / "x.frames", 601, 20, records_limit=30)
