@@ -1,13 +1,8 @@
-"""The four kinds of edges (like, repost, follow, block): their statements, and the order in which one wave runs
-them.
-"""
+"""The four kinds of edges (like, repost, follow, block): their statements, and what runs those of a wave."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import asyncpg
 
 from indexer.records import notices
 from indexer.records.collections import BLOCK, FOLLOW, LIKE, REPOST
@@ -23,12 +18,38 @@ class Edge:
     """
 
     kind: int
-    stage: str
+    name: str
     delete: str
     promote: str
     insert: str
     triage: str | None = None
     append: str | None = None
+
+    @property
+    def stage(self) -> str:
+        """The staging table."""
+        return f"stage_{self.name}"
+
+    @property
+    def functions(self) -> str:
+        """What makes the session's functions that delete and create a wave's edges of this kind (functions.py)."""
+        if self.triage is None or self.append is None:
+            create = load(
+                "function",
+                function=f"create_{self.name}",
+                parameters="integer, integer",
+                statement=self.insert,
+            )
+        else:
+            create = load(
+                "edge_create_function",
+                edge=self.name,
+                triage=self.triage,
+                append=self.append,
+                insert=self.insert,
+            )
+        delete = load("edge_delete_function", edge=self.name, delete=self.delete, promote=self.promote)
+        return f"{delete};\n{create}"
 
 
 def _about_record(
@@ -45,7 +66,7 @@ def _about_record(
     }
     return Edge(
         kind,
-        f"stage_{name}",
+        name,
         load("subject_edge_delete", **counted, deleted_path=path.format(*key, "d")),
         load("subject_edge_promote", **counted),
         load("subject_edge_insert", **counted, via_reason=via_reason, staged_path=path.format(*key, "s")),
@@ -93,7 +114,7 @@ def _about_account(kind: int, name: str, *, counted: bool, layout: _Layout) -> E
     written: dict[str, str] = {"columns": layout.columns, "sort_at": layout.sort_at}
     return Edge(
         kind,
-        f"stage_{name}",
+        name,
         load("actor_edge_delete", **names, quiet=layout.quiet),
         load("actor_edge_promote", **names, **written, promoted=layout.promoted),
         load("actor_edge_insert", **names, **written, inserted=layout.inserted, duplicated=layout.duplicated),
@@ -122,25 +143,3 @@ EDGES = (
     _about_account(FOLLOW, "follow", counted=True, layout=_OF_FOLLOWS),
     _about_account(BLOCK, "block", counted=False, layout=_OF_BLOCKS),
 )
-
-
-async def delete_edges(connection: asyncpg.Connection[Any], edge: Edge, first: int, last: int) -> None:
-    """Run one wave's deletes of one kind (first <= n < last) and give vacant places to duplicates."""
-    vacated = await connection.execute(edge.delete, first, last)
-    if vacated != "INSERT 0 0":
-        await connection.execute(edge.promote, first, last)
-
-
-async def insert_edges(connection: asyncpg.Connection[Any], edge: Edge, first: int, last: int) -> None:
-    """Run one wave's creates of one kind."""
-    if edge.triage is None or edge.append is None:
-        await connection.execute(edge.insert, first, last)
-        return
-    careful: list[int] | None = [row[0] for row in await connection.fetch(edge.triage, first, last)]
-    try:
-        async with connection.transaction():
-            await connection.execute(edge.append, first, last, careful)
-    except asyncpg.UniqueViolationError:
-        careful = None  # a path comes again with a new commit: all of them are looked at
-    if careful != []:
-        await connection.execute(edge.insert, first, last, careful)

@@ -19,6 +19,7 @@ from indexer.records.collections import POST
 from indexer.records.threads import NewPost
 from indexer.store.batch import PLACE, RecordOp, StoredBatch
 from indexer.store.edges import EDGES
+from indexer.store.functions import definitions
 from indexer.store.migrate import check_schema
 from indexer.store.pool import connect, store_errors
 from indexer.store.posts import staged_posts
@@ -77,6 +78,7 @@ class Session:
                 with store_errors("cannot prepare the writer's session"):
                     await check_schema(connection)
                     await connection.execute(load("stage"))
+                    await connection.execute(definitions())
                     await connection.execute(load("last_batch_open"), self._writer)
             except BaseException:
                 connection.terminate()

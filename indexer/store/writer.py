@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
-from uuid import uuid4
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
 
 import asyncpg
 
@@ -25,10 +25,10 @@ from indexer.records.collections import POST
 from indexer.records.notices import Notice
 from indexer.store.batch import PLACE, WAVE_SHIFT, AccountEvent, StoredBatch
 from indexer.store.deltas import NOTICES, ActorCount, Change, Deltas, Detail, PostCount
-from indexer.store.edges import EDGES, delete_edges, insert_edges
+from indexer.store.edges import EDGES
 from indexer.store.pool import store_errors
 from indexer.store.posts import judge_posts
-from indexer.store.records import apply_records
+from indexer.store.records import ChangedRecords, apply_records
 from indexer.store.session import Session, Staged
 from indexer.store.sql import load
 
@@ -85,7 +85,7 @@ class Writer:
                 async with session.writing() as staged:
                     staged.touched.update(kinds)
                     staged.deleted.update(kinds)
-                    await _Transaction(staged).run("", self._shard, None, Detail.NONE, search=False)
+                    await _Transaction(staged).run(_Place("", self._shard, None), Detail.NONE, search=False)
 
     async def close(self) -> None:
         """Give the connections up; open transactions are rolled back."""
@@ -128,10 +128,10 @@ class Writer:
                         self._unsure = None
                         return Deltas(complete=False)
                     await session.stage(batch)
+                self._number += 1
+                place = _Place(upstream, self._shard, seq, self._id, self._number)
                 async with session.writing() as staged:
-                    deltas = await _Transaction(staged).run(upstream, self._shard, seq, detail, self._search)
-                    self._number += 1
-                    await staged.connection.execute(load("last_batch_save"), self._id, self._number)
+                    deltas = await _Transaction(staged).run(place, detail, self._search)
                     await session.written()
                     self._unsure = (batch, self._number)
         except asyncpg.PostgresError as error:
@@ -160,6 +160,18 @@ class Writer:
         return bool(number == self._unsure[1])
 
 
+class _Place(NamedTuple):
+    """Where a batch stands: in its upstream's stream (`seq` of its last event; None keeps no cursor), and among the
+    writer's batches (None: it is none of them).
+    """
+
+    upstream: str
+    shard: str
+    seq: int | None
+    writer: UUID | None = None
+    number: int | None = None
+
+
 class _Transaction:
     """One staged batch inside its transaction."""
 
@@ -172,9 +184,9 @@ class _Transaction:
         self._deleted = staged.deleted
         self._purges: list[AccountEvent] = []
 
-    async def run(self, upstream: str, shard: str, seq: int | None, detail: Detail, search: bool) -> Deltas:
+    async def run(self, place: _Place, detail: Detail, search: bool) -> Deltas:
         connection = self._connection
-        if shard != WHOLE:
+        if place.shard != WHOLE:
             await connection.execute(load("shard_turn"))
         statuses = await self._account_events()
         verdicts, notices = await self._judge()
@@ -187,22 +199,19 @@ class _Transaction:
         post_counts: Sequence[Any] = ()
         actor_counts: Sequence[Any] = ()
         changes: Sequence[Any] = ()
-        if self._touched or self._deleted:
-            if detail is Detail.ALL:
-                post_counts = await connection.fetch(load("post_count_save") + load("post_count_returning"))
-                actor_counts = await connection.fetch(
-                    load("actor_count_save") + load("actor_count_returning")
-                )
-            else:
-                # what has no arguments is planned once only if it is fetched
-                await connection.fetch(load("post_count_save"))
-                await connection.fetch(load("actor_count_save"))
-            if detail is not Detail.NONE:
-                changes = await connection.fetch(load("change_list"))
+        counts = bool(self._touched or self._deleted)
+        if counts and detail is Detail.ALL:
+            post_counts = await connection.fetch(load("post_count_save") + load("post_count_returning"))
+            actor_counts = await connection.fetch(load("actor_count_save") + load("actor_count_returning"))
+        if counts and detail is not Detail.NONE:
+            changes = await connection.fetch(load("change_list"))
         posts = any(kind == POST for _, kind in self._touched | self._deleted)
-        if search and (posts or changed.profiles):
-            await connection.execute(load("search_enqueue", post=POST), changed.profiles)
-        await self._save_states(upstream, shard, seq, changed.refused)
+        await self._end(
+            place,
+            counts=counts and detail is not Detail.ALL,
+            search=search and bool(posts or changed.profiles),
+            changed=changed,
+        )
         return Deltas(
             detail=detail,
             post_counts=[PostCount(*row) for row in post_counts],
@@ -280,18 +289,11 @@ class _Transaction:
             await connection.execute(load("account_unstage"), event.actor, first, last)
             await connection.execute(load("account_expand"), event.actor, event.n)
             await connection.execute(load("account_forget_own_notices"), event.actor)
-        for edge in EDGES:
-            if purges or (wave, edge.kind) in self._deleted:
-                await delete_edges(connection, edge, first, last)
-        if purges or (wave, POST) in self._deleted:
-            await connection.execute(load("post_delete"), first, last)
-        if (wave, POST) in self._touched:
-            await connection.execute(load("post_insert"), first, last, verdicts)
-            await connection.execute(load("post_lean_likes"), first, last, verdicts)
-            await connection.execute(load("post_lean_reposts"), first, last, verdicts)
-        for edge in EDGES:
-            if (wave, edge.kind) in self._touched:
-                await insert_edges(connection, edge, first, last)
+        everything = [*(edge.kind for edge in EDGES), POST]
+        deleted = everything if purges else [kind for kind in everything if (wave, kind) in self._deleted]
+        touched = [kind for kind in everything if (wave, kind) in self._touched]
+        if deleted or touched:
+            await connection.fetch(load("wave_write"), first, last, verdicts, deleted, touched)
         if purges:
             self._deleted.add((wave, POST))
 
@@ -301,27 +303,30 @@ class _Transaction:
                 load("notification_insert"), *(list(column) for column in zip(*notices, strict=True))
             )
 
-    async def _save_states(
-        self, upstream: str, shard: str, seq: int | None, refused: Sequence[tuple[int, str, int]]
-    ) -> None:
-        connection, batch = self._connection, self._batch
-        if states := batch.repo_states:
-            await connection.execute(
-                load("repo_state_save"), [actor for actor, _ in states], [state for _, state in states]
-            )
-        if firsts := batch.first_events:
-            await connection.execute(
-                load("actor_first_event"), [actor for actor, _ in firsts], [time for _, time in firsts]
-            )
-        await self._save_drops(refused)
-        if batch.identities:
-            await connection.execute(
-                load("identity_event"), sorted({event.actor for event in batch.identities})
-            )
-        if seq is not None:
-            await connection.execute(load("cursor_save"), upstream, shard, seq, batch.last_time)
+    async def _end(self, place: _Place, *, counts: bool, search: bool, changed: ChangedRecords) -> None:
+        """Write what a batch leaves beside its rows: `counts`, unless they were written, word for the search tables
+        where `search` says so, states, drops and cursor.
+        """
+        batch = self._batch
+        await self._connection.fetch(
+            load("batch_end_write"),
+            counts,
+            search,
+            changed.profiles,
+            *_columns(2, batch.repo_states),
+            *_columns(2, batch.first_events),
+            *_columns(5, self._drops(changed.refused)),
+            sorted({event.actor for event in batch.identities}),
+            place.upstream,
+            place.shard,
+            place.seq,
+            batch.last_time,
+            place.writer,
+            place.number,
+        )
 
-    async def _save_drops(self, refused: Sequence[tuple[int, str, int]]) -> None:
+    def _drops(self, refused: Sequence[tuple[int, str, int]]) -> list[tuple[str, int, int, int, str]]:
+        """What was refused: reason, account, how often, when for the last time (ms), and what it was then."""
         # what was applied before has left its trace then: replaying changes no table (rule 2)
         drops = [(d.reason, d.actor, d.detail, d.time) for d in self._batch.drops if d.reason != "replayed"]
         drops += [("record_invalid", *drop) for drop in refused]
@@ -331,10 +336,9 @@ class _Transaction:
             if time >= last_at:
                 last_at, last = time, detail.replace("\0", "")
             dropped[reason, actor] = (count + 1, last_at, last)
-        if dropped:
-            await self._connection.execute(
-                load("dropped_save"),
-                [reason for reason, _ in dropped],
-                [actor for _, actor in dropped],
-                *(list(column) for column in zip(*dropped.values(), strict=True)),
-            )
+        return [(*of_whom, *values) for of_whom, values in dropped.items()]
+
+
+def _columns(count: int, rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """The `count` columns of `rows`."""
+    return list(map(list, zip(*rows, strict=True))) if rows else [[] for _ in range(count)]
