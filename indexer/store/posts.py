@@ -6,7 +6,6 @@ follows and lists are read only where a post meets one. All reads happen before 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import asyncpg
 from indexer.records.notices import Notice
 from indexer.records.threads import Known, NewPost, Post, PostId, Threads
 from indexer.store.batch import RecordOp
+from indexer.store.beside import beside
 from indexer.store.gates import BatchStream, read_gates
 from indexer.store.sql import load
 
@@ -65,9 +65,8 @@ async def judge_posts(
     events += [(place, _PURGE, actor) for place, actor in purges]
     if len(events) > len(news):
         events.sort(key=lambda event: event[:2])
-    working = asyncio.ensure_future(connection.fetch(meanwhile))
-    try:
-        await asyncio.sleep(0)  # it is sent before anything is judged
+
+    def judge() -> list[Notice]:
         for place, what, subject in events:
             if what == _CREATE:
                 threads.add(subject, mentions.get(place, ()))
@@ -75,9 +74,10 @@ async def judge_posts(
                 threads.delete(subject)
             else:
                 threads.purge(subject)
-    finally:
-        await working
-    return bytes(verdicts), threads.notices()
+        return threads.notices()
+
+    notices = await beside(connection.fetch(meanwhile), judge)
+    return bytes(verdicts), notices
 
 
 def _new_post(row: Any) -> NewPost:

@@ -1,15 +1,15 @@
 """Applies the ops of a batch on every record type that is neither an edge nor a post.
 
 They are few, so they are settled here, one after the other in stream order, against what is stored; then the
-difference is written. The
-deletion of an account splits the batch: what comes before it is written first.
+difference is written. What depends
+on nothing that other batches change is done before the transaction's turn (StagedRecords).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -43,80 +43,127 @@ class ChangedRecords:
     refused: list[tuple[int, str, int]] = field(default_factory=list)
 
 
-def decode_records(ops: Sequence[RecordOp]) -> list[tuple[RecordOp, object]]:
-    """Each op with the value of its record: None for a delete, False for bytes that are no value."""
-    return [(op, _decode(op)) for op in ops]
+class AcceptedOp(NamedTuple):
+    """An op with its record's value and stored form, both None for a delete."""
+
+    op: RecordOp
+    record: Any
+    stored: bytes | None
 
 
-async def apply_records(
-    connection: asyncpg.Connection[Any],
-    ops: Sequence[tuple[RecordOp, object]],
-    purges: Sequence[tuple[int, int]],
-) -> tuple[ChangedRecords, list[Notice]]:
-    """Write `ops` (decoded, in stream order); `purges` are the deleted accounts with their places. Returns what changed
-    and whom to notify.
+@dataclass(frozen=True, slots=True)
+class StagedRecords:
+    """A batch's ops on other records, in stream order, as far as they are accepted; what was refused of the rest; the
+    ids of what the records refer to.
     """
-    changed = ChangedRecords()
-    notices: list[Notice] = []
-    start = 0
-    for place, actor in sorted(purges):
-        end = start
-        while end < len(ops) and ops[end][0].n & PLACE < place:
-            end += 1
-        await _apply_segment(connection, ops[start:end], changed, notices)
-        for table, condition in _PURGED.items():
-            await connection.execute(load("purge_records", table=table, condition=condition), actor)
-        notices[:] = [notice for notice in notices if actor not in (notice.author, notice.recipient)]
-        start = end
-    await _apply_segment(connection, ops[start:], changed, notices)
-    return changed, notices
+
+    ops: Sequence[AcceptedOp]
+    refused: Sequence[tuple[int, str, int]]
+    references: References
 
 
-async def _apply_segment(
-    connection: asyncpg.Connection[Any],
-    ops: Sequence[tuple[RecordOp, object]],
-    changed: ChangedRecords,
-    notices: list[Notice],
-) -> None:
-    if not ops:
-        return
+async def stage_records(connection: asyncpg.Connection[Any], ops: Sequence[RecordOp]) -> StagedRecords:
+    """Decode, judge and compress the records of `ops`. Of what is stored only ids are read, which never change, and
+    those that the batch needs are given out before it is staged.
+    """
+    decoded = [(op, _decode(op)) for op in ops]
     references = await read_references(
-        connection, [record for op, record in ops if record is not None and op.kind != ANY_OTHER]
+        connection, [record for op, record in decoded if record is not None and op.kind != ANY_OTHER]
     )
-    ops_with_records = _accepted(ops, references, changed)
-    if not ops_with_records:
-        return
-    stored = await _stored(connection, [op for op, _ in ops_with_records])
-    pairs = {}
-    for code in sorted({op.kind for op, _ in ops_with_records} & set(PAIRED)):
-        of_kind = [(op, record) for op, record in ops_with_records if op.kind == code]
-        pairs[code] = await PairTable.read(connection, code, of_kind, references)
-    final: dict[Path, tuple[RecordOp, dict[str, Any]] | None] = {}
-    existing = set(stored)
-    for op, record in ops_with_records:
-        path = (op.kind, op.key, op.actor)
-        is_stored = path in existing
-        if op.action == CREATE and is_stored:
-            continue  # a replay
-        place = Place(op.key, op.actor, op.rkey, op.indexed_at)
-        table = pairs.get(op.kind)
-        if op.action == DELETE or record is None:
-            if not is_stored:
-                continue
-            existing.discard(path)
-            final[path] = None
-            if table is not None:
-                notices += table.delete(op)
-        else:
-            existing.add(path)
-            final[path] = (op, record)
-            if table is not None:
-                notices += table.replace(op, record) if is_stored else table.create(op, record)
-            elif not is_stored:
-                notices += KINDS[op.kind].created(record, place, references)
-    await _write(connection, stored, final, references, changed)
-    for table in pairs.values():
-        await table.write(connection)
+    refused: list[tuple[int, str, int]] = []
+    accepted = _accepted(decoded, references, refused)
+    stored = iter(compress([op.record for op, _ in accepted if op.record is not None]))
+    return StagedRecords(
+        [AcceptedOp(op, record, None if op.record is None else next(stored)) for op, record in accepted],
+        refused,
+        references,
+    )
+
+
+class RecordTables:
+    """The ops of one batch on the tables of other records: read what they meet, play them on it, write the difference.
+
+    The deletion of an account splits the batch: what comes behind it is read and played when what comes before it is
+    written.
+    """
+
+    def __init__(
+        self, connection: asyncpg.Connection[Any], staged: StagedRecords, purges: Sequence[tuple[int, int]]
+    ) -> None:
+        """`purges`: the deleted accounts with their places."""
+        self._connection = connection
+        self._references = staged.references
+        self._changed = ChangedRecords(refused=list(staged.refused))
+        self._notices: list[Notice] = []
+        self._segments: list[tuple[Sequence[AcceptedOp], int | None]] = []
+        start = 0
+        for place, actor in sorted(purges):
+            end = start
+            while end < len(staged.ops) and staged.ops[end].op.n & PLACE < place:
+                end += 1
+            self._segments.append((staged.ops[start:end], actor))
+            start = end
+        self._segments.append((staged.ops[start:], None))
+        self._stored: set[Path] = set()
+        self._pairs: dict[int, PairTable] = {}
+        self._final: dict[Path, AcceptedOp | None] = {}
+
+    async def read(self) -> None:
+        """Read what the first segment meets. Edges and posts have no part in it: it may be read before these change."""
+        ops = self._segments[0][0]
+        self._stored = await _stored(self._connection, [op.op for op in ops]) if ops else set()
+        self._pairs = {}
+        for code in sorted({op.op.kind for op in ops} & set(PAIRED)):
+            of_kind = [(op.op, op.record) for op in ops if op.op.kind == code]
+            self._pairs[code] = await PairTable.read(self._connection, code, of_kind, self._references)
+
+    def play(self) -> None:
+        """Settle the first segment's ops, one after the other, against what was read; nothing is asked or written."""
+        notices, references = self._notices, self._references
+        final: dict[Path, AcceptedOp | None] = {}
+        self._final = final
+        existing = set(self._stored)
+        for accepted in self._segments[0][0]:
+            op, record, _ = accepted
+            path = (op.kind, op.key, op.actor)
+            is_stored = path in existing
+            if op.action == CREATE and is_stored:
+                continue  # a replay
+            table = self._pairs.get(op.kind)
+            if op.action == DELETE or record is None:
+                if not is_stored:
+                    continue
+                existing.discard(path)
+                final[path] = None
+                if table is not None:
+                    notices += table.delete(op)
+            else:
+                existing.add(path)
+                final[path] = accepted
+                if table is not None:
+                    notices += table.replace(op, record) if is_stored else table.create(op, record)
+                elif not is_stored:
+                    place = Place(op.key, op.actor, op.rkey, op.indexed_at)
+                    notices += KINDS[op.kind].created(record, place, references)
+
+    async def write(self) -> tuple[ChangedRecords, list[Notice]]:
+        """Write what was played, then read, play and write what comes behind it. Returns what changed and whom to
+        notify.
+        """
+        while True:
+            await _write(self._connection, self._stored, self._final, self._references, self._changed)
+            for table in self._pairs.values():
+                await table.write(self._connection)
+            _, purged = self._segments.pop(0)
+            if purged is None:
+                return self._changed, self._notices
+            for name, condition in _PURGED.items():
+                await self._connection.execute(load("purge_records", table=name, condition=condition), purged)
+            self._notices[:] = [
+                notice for notice in self._notices if purged not in (notice.author, notice.recipient)
+            ]
+            await self.read()
+            self.play()
 
 
 def _decode(op: RecordOp) -> object:
@@ -129,7 +176,7 @@ def _decode(op: RecordOp) -> object:
 
 
 def _accepted(
-    ops: Sequence[tuple[RecordOp, object]], references: References, changed: ChangedRecords
+    ops: Sequence[tuple[RecordOp, object]], references: References, refused: list[tuple[int, str, int]]
 ) -> list[tuple[RecordOp, Any]]:
     accepted: list[tuple[RecordOp, Any]] = []
     for op, record in ops:
@@ -137,9 +184,7 @@ def _accepted(
             place = Place(op.key, op.actor, op.rkey, op.indexed_at)
             refusal = KINDS[op.kind].refusal(record, place, references)
             if refusal is not None:
-                changed.refused.append(
-                    (op.actor, f"collection {op.kind}, {op.rkey}: {refusal}", op.indexed_at)
-                )
+                refused.append((op.actor, f"collection {op.kind}, {op.rkey}: {refusal}", op.indexed_at))
                 continue
         accepted.append((op, record))
     return accepted
@@ -167,7 +212,7 @@ async def _stored(connection: asyncpg.Connection[Any], ops: Sequence[RecordOp]) 
 async def _write(
     connection: asyncpg.Connection[Any],
     stored: set[Path],
-    final: dict[Path, tuple[RecordOp, dict[str, Any]] | None],
+    final: dict[Path, AcceptedOp | None],
     references: References,
     changed: ChangedRecords,
 ) -> None:
@@ -181,14 +226,14 @@ async def _write(
             changed.records.append(path)
         if outcome is None:
             continue
-        op, record = outcome
+        op, record, form = outcome
         if op.kind == PROFILE:
             pack = profile.joined_via(record, references) or (None, None)
             created = milliseconds(record.get("createdAt"))
-            profiles.append((op.actor, op.cid, created, op.indexed_at, *pack, op.record))
+            profiles.append((op.actor, op.cid, created, op.indexed_at, *pack, form))
         else:
             created = created_at(record) if "createdAt" in record else None
-            rows.append((op.kind, op.key, op.actor, op.cid, created, op.indexed_at, op.record))
+            rows.append((op.kind, op.key, op.actor, op.cid, created, op.indexed_at, form))
     if others := [path for path in gone if path[0] != PROFILE]:
         await connection.execute(
             load("record_delete"), *(list(column) for column in zip(*others, strict=True))
@@ -197,5 +242,4 @@ async def _write(
         await connection.execute(load("profile_delete"), own)
     for statement, inserted in (("record_insert", rows), ("profile_insert", profiles)):
         if inserted:
-            *columns, records = zip(*inserted, strict=True)
-            await connection.execute(load(statement), *map(list, columns), compress(records))
+            await connection.execute(load(statement), *map(list, zip(*inserted, strict=True)))

@@ -23,7 +23,7 @@ from indexer.store.functions import definitions
 from indexer.store.migrate import check_schema
 from indexer.store.pool import connect, store_errors
 from indexer.store.posts import staged_posts
-from indexer.store.records import decode_records
+from indexer.store.records import StagedRecords, stage_records
 from indexer.store.sql import load
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -37,7 +37,7 @@ class Staged:
     """A batch whose rows are in the staging tables of `connection`, inside a transaction.
 
     touched, deleted: (wave, kind) with creations, and with deletions. posts, record_ops: of all waves, in stream order.
-    records: the ops with their records decoded.
+    records: what is made of the ops.
     """
 
     connection: asyncpg.Connection[Any]
@@ -46,7 +46,7 @@ class Staged:
     deleted: set[tuple[int, int]]
     posts: Sequence[NewPost]
     record_ops: Sequence[RecordOp]
-    records: Sequence[tuple[RecordOp, object]]
+    records: StagedRecords
 
 
 class Session:
@@ -152,7 +152,8 @@ async def _stage(connection: asyncpg.Connection[Any], batch: StoredBatch) -> Sta
     await _copy(connection, "stage_repo", [batch.copy_repos()])
     record_ops = [op for wave in waves for op in batch.record_ops(wave)]
     record_ops.sort(key=lambda op: op.n & PLACE)
-    return Staged(connection, batch, touched, deleted, posts, record_ops, decode_records(record_ops))
+    records = await stage_records(connection, record_ops)
+    return Staged(connection, batch, touched, deleted, posts, record_ops, records)
 
 
 async def _copy(connection: asyncpg.Connection[Any], table: str, bodies: Sequence[bytes]) -> bool:

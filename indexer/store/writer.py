@@ -11,7 +11,7 @@ a later wave. Whole-batch questions (do posts violate gates, whom do they notify
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -24,11 +24,12 @@ from indexer.errors import InvariantBroken, StoreError
 from indexer.records.collections import POST
 from indexer.records.notices import Notice
 from indexer.store.batch import PLACE, WAVE_SHIFT, AccountEvent, StoredBatch
+from indexer.store.beside import beside
 from indexer.store.deltas import NOTICES, ActorCount, Change, Deltas, Detail, PostCount
 from indexer.store.edges import EDGES
 from indexer.store.pool import store_errors
 from indexer.store.posts import judge_posts
-from indexer.store.records import ChangedRecords, apply_records
+from indexer.store.records import ChangedRecords, RecordTables
 from indexer.store.session import Session, Staged
 from indexer.store.sql import load
 
@@ -190,11 +191,11 @@ class _Transaction:
             await connection.execute(load("shard_turn"))
         statuses = await self._account_events()
         verdicts, notices = await self._judge()
-        for wave in self._waves:
-            await self._run_wave(wave, verdicts)
-        changed, more_notices = await apply_records(
-            connection, self._staged.records, [(event.n & PLACE, event.actor) for event in self._purges]
-        )
+        purges = [(event.n & PLACE, event.actor) for event in self._purges]
+        records = RecordTables(connection, self._staged.records, purges)
+        await records.read()
+        await self._run_waves(verdicts, records.play)
+        changed, more_notices = await records.write()
         await self._notify([*notices, *more_notices])
         post_counts: Sequence[Any] = ()
         actor_counts: Sequence[Any] = ()
@@ -281,7 +282,14 @@ class _Transaction:
             meanwhile=load("repo_save"),
         )
 
-    async def _run_wave(self, wave: int, verdicts: bytes) -> None:
+    async def _run_waves(self, verdicts: bytes, meanwhile: Callable[[], None]) -> None:
+        """Write edges and posts; `meanwhile`: what Python has to do in the meantime."""
+        for wave in self._waves:
+            await self._run_wave(wave, verdicts, meanwhile)
+            meanwhile = _nothing
+        meanwhile()
+
+    async def _run_wave(self, wave: int, verdicts: bytes, meanwhile: Callable[[], None]) -> None:
         connection = self._connection
         first, last = wave << WAVE_SHIFT, (wave + 1) << WAVE_SHIFT
         purges = [event for event in self._purges if event.n >> WAVE_SHIFT == wave]
@@ -293,7 +301,11 @@ class _Transaction:
         deleted = everything if purges else [kind for kind in everything if (wave, kind) in self._deleted]
         touched = [kind for kind in everything if (wave, kind) in self._touched]
         if deleted or touched:
-            await connection.fetch(load("wave_write"), first, last, verdicts, deleted, touched)
+            await beside(
+                connection.fetch(load("wave_write"), first, last, verdicts, deleted, touched), meanwhile
+            )
+        else:
+            meanwhile()
         if purges:
             self._deleted.add((wave, POST))
 
@@ -337,6 +349,10 @@ class _Transaction:
                 last_at, last = time, detail.replace("\0", "")
             dropped[reason, actor] = (count + 1, last_at, last)
         return [(*of_whom, *values) for of_whom, values in dropped.items()]
+
+
+def _nothing() -> None:
+    pass
 
 
 def _columns(count: int, rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
