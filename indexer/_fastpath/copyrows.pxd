@@ -35,4 +35,4 @@ cdef inline int64_t key_of(const WaveRows *wave, int64_t key) noexcept nogil:
 cdef bytes copy_edges(const WaveRows *wave)
 cdef bytes copy_deletes(const WaveRows *wave)
 cdef bytes copy_posts(const WaveRows *wave, stored_forms)
-cdef bytes copy_repositories(const RepositoryRow *repositories, uint32_t count)
+cdef bytes copy_repositories(RepositoryRow *repositories, uint32_t count)

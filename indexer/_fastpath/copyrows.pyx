@@ -265,12 +265,17 @@ cdef bytes copy_deletes(const WaveRows *wave):
     return cut(out, <size_t> (p - start))
 
 
-cdef bytes copy_repositories(const RepositoryRow *repositories, uint32_t count):
-    """stage_repo."""
+cdef int compare_repositories(const void *a, const void *b) noexcept nogil:
+    return compared((<const RepositoryRow *> a).actor, (<const RepositoryRow *> b).actor)
+
+
+cdef bytes copy_repositories(RepositoryRow *repositories, uint32_t count):
+    """stage_repo, in the order of the accounts' ids, whose rows and index entries are then near; sorts `repositories`."""
     cdef uint32_t i
     cdef PyObject *out = room_for(<size_t> count * 80)
     cdef uint8_t *p = <uint8_t *> PyBytes_AS_STRING(out)
     cdef uint8_t *start = p
+    qsort(repositories, count, sizeof(RepositoryRow), compare_repositories)
     for i in range(count):
         p = put16(p, 4)
         p = int8(p, repositories[i].actor)

@@ -7,7 +7,7 @@ on nothing that other batches change is done before the transaction's turn (Stag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -106,7 +106,7 @@ class RecordTables:
         self._segments.append((staged.ops[start:], None))
         self._stored: set[Path] = set()
         self._pairs: dict[int, PairTable] = {}
-        self._final: dict[Path, AcceptedOp | None] = {}
+        self._statements: list[tuple[str, Sequence[Any]]] = []
 
     async def read(self) -> None:
         """Read what the first segment meets. Edges and posts have no part in it: it may be read before these change."""
@@ -121,7 +121,6 @@ class RecordTables:
         """Settle the first segment's ops, one after the other, against what was read; nothing is asked or written."""
         notices, references = self._notices, self._references
         final: dict[Path, AcceptedOp | None] = {}
-        self._final = final
         existing = set(self._stored)
         for accepted in self._segments[0][0]:
             op, record, _ = accepted
@@ -145,13 +144,15 @@ class RecordTables:
                 elif not is_stored:
                     place = Place(op.key, op.actor, op.rkey, op.indexed_at)
                     notices += KINDS[op.kind].created(record, place, references)
+        self._statements = _statements(self._stored, final, references, self._changed)
 
     async def write(self) -> tuple[ChangedRecords, list[Notice]]:
         """Write what was played, then read, play and write what comes behind it. Returns what changed and whom to
         notify.
         """
         while True:
-            await _write(self._connection, self._stored, self._final, self._references, self._changed)
+            for statement, columns in self._statements:
+                await self._connection.execute(load(statement), *columns)
             for table in self._pairs.values():
                 await table.write(self._connection)
             _, purged = self._segments.pop(0)
@@ -195,9 +196,7 @@ async def _stored(connection: asyncpg.Connection[Any], ops: Sequence[RecordOp]) 
     paths = sorted({(op.kind, op.key, op.actor) for op in ops if op.kind != PROFILE})
     found: set[Path] = set()
     if paths:
-        rows = await connection.fetch(
-            load("record_find"), *(list(column) for column in zip(*paths, strict=True))
-        )
+        rows = await connection.fetch(load("record_find"), *_columns(paths))
         found.update((kind, key, actor) for kind, key, actor in rows)
     profiles = {
         op.actor: op.key for op in ops if op.kind == PROFILE and (op.rkey == "self" or op.action == DELETE)
@@ -209,13 +208,13 @@ async def _stored(connection: asyncpg.Connection[Any], ops: Sequence[RecordOp]) 
     return found
 
 
-async def _write(
-    connection: asyncpg.Connection[Any],
+def _statements(
     stored: set[Path],
-    final: dict[Path, AcceptedOp | None],
+    final: Mapping[Path, AcceptedOp | None],
     references: References,
     changed: ChangedRecords,
-) -> None:
+) -> list[tuple[str, Sequence[Any]]]:
+    """The statements, with arguments, that make the tables what `final` says; what they change goes to `changed`."""
     gone = [path for path in final if path in stored]
     rows: list[tuple[Any, ...]] = []
     profiles: list[tuple[Any, ...]] = []
@@ -234,12 +233,17 @@ async def _write(
         else:
             created = created_at(record) if "createdAt" in record else None
             rows.append((op.kind, op.key, op.actor, op.cid, created, op.indexed_at, form))
+    statements: list[tuple[str, Sequence[Any]]] = []
     if others := [path for path in gone if path[0] != PROFILE]:
-        await connection.execute(
-            load("record_delete"), *(list(column) for column in zip(*others, strict=True))
-        )
+        statements.append(("record_delete", _columns(others)))
     if own := [path[2] for path in gone if path[0] == PROFILE]:
-        await connection.execute(load("profile_delete"), own)
-    for statement, inserted in (("record_insert", rows), ("profile_insert", profiles)):
-        if inserted:
-            await connection.execute(load(statement), *map(list, zip(*inserted, strict=True)))
+        statements.append(("profile_delete", [own]))
+    if rows:
+        statements.append(("record_insert", _columns(rows)))
+    if profiles:
+        statements.append(("profile_insert", _columns(profiles)))
+    return statements
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return list(map(list, zip(*rows, strict=True)))

@@ -17,7 +17,7 @@ WITH known AS (
                 AND v.subject_key = s.subject_key AND v.subject_actor = s.subject_actor
                 AND v.n & 16777215 > s.n & 16777215 LIMIT 1) IS NOT NULL
             ELSE false END AS waited
-    FROM stage_{edge} s WHERE s.n >= $1 AND s.n < $2 AND ($3::integer[] IS NULL OR s.n = ANY ($3))
+    FROM stage_{edge} s WHERE s.n >= $1 AND s.n < $2 AND CASE WHEN $3::integer[] IS NULL THEN true ELSE s.n IN (SELECT unnest($3::integer[])) END
 ), settled AS (
     SELECT k.*, (k.v).n IS NOT NULL AS replaces, (k.v).quiet AS was_quiet,
         k.is_update AND (k.v).n IS NOT NULL AND NOT (k.v).waited
