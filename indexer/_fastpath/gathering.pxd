@@ -10,6 +10,7 @@ from indexer._fastpath.span cimport Slice
 
 cdef enum:
     BATCH_IS_FULL = 1  # a commit would need more waves than there are numbers for
+    EDGE_KINDS = 5  # their codes, counted from 0
 
 
 ctypedef struct Options:
@@ -61,6 +62,7 @@ ctypedef struct Author:
     uint8_t base  # the wave of its last deletion
     uint8_t latest
     uint8_t waves[COLLECTIONS]  # in which wave a collection's next operation runs, if it is above `base`
+    uint8_t removed[EDGE_KINDS]  # 1 + the wave in which an edge of the collection was last deleted or updated
 
 
 ctypedef struct Gathering:

@@ -6,7 +6,9 @@ operation (`Refused`); the order of operations inside a commit (deletions first)
 
 A wave is a stretch of the batch inside which all deletions may run before all creations. Per account and collection, the deletion or
 update of a record that the batch itself created or updated opens the next wave; the deletion of an account opens one for all its
-collections. (That an earlier creation waited for a later deletion of the same subject is for the writer to see, by `n`.)
+collections. So does the update of an edge behind the deletion or update of another one of its collection: it may have waited for
+that one, and has its place then, which it keeps. (That an earlier creation waited for a later deletion of the same subject is for the
+writer to see, by `n`.)
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -233,12 +235,15 @@ cdef int place_row(Gathering *g, Author *author, Row *row) noexcept nogil:
     cdef uint8_t wave = author.waves[row.kind] if author.waves[row.kind] > author.base else author.base
     if row.action != ACTION_CREATE:
         before = earlier_row(g, author, row)
-        if before != NULL and before.action != ACTION_DELETE and before.n >> WAVE_SHIFT == wave:
+        if before != NULL and before.action != ACTION_DELETE and before.n >> WAVE_SHIFT == wave or (
+                row.action == ACTION_UPDATE and row.kind <= BLOCK and author.removed[row.kind] == wave + 1):
             if wave >= MAX_WAVES:
                 return BATCH_IS_FULL
             wave += 1
         if g.steps > MAX_STEPS:
             return BATCH_IS_FULL
+        if row.kind <= BLOCK:
+            author.removed[row.kind] = wave + 1
     author.waves[row.kind] = wave
     if wave > author.latest:
         author.latest = wave

@@ -199,6 +199,20 @@ def test_waves_open_only_where_a_record_comes_and_goes() -> None:
     assert decode(world.frames).waves == 2
 
 
+def test_the_update_of_an_edge_behind_the_deletion_of_another_opens_a_wave() -> None:
+    world = World(seed=1)
+    alice = world.account()
+    subject = {"uri": f"at://did:plc:{'a' * 24}/{POST}/3mptbyplj5d2a", "cid": CID}
+    for key in "abc":
+        alice.create_record(LIKE, {"subject": subject}, f"3mptbyplj5d2{key}")
+    first = len(world.frames)
+    alice.update_record(LIKE, {"subject": subject}, "3mptbyplj5d2c")
+    alice.delete_record(LIKE, "3mptbyplj5d2a")
+    assert decode(world.frames[first:]).waves == 1
+    alice.update_record(LIKE, {"subject": subject}, "3mptbyplj5d2b")
+    assert decode(world.frames[first:]).waves == 2
+
+
 def test_the_gate_drops_what_was_applied() -> None:
     world = World(seed=1)
     alice = world.account()

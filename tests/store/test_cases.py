@@ -70,6 +70,19 @@ async def test_an_updated_like_moves_its_count(postgres_url: str, together: bool
     assert tables["like"][like["uri"]][-1] is True
 
 
+async def test_a_duplicate_that_came_to_its_place_keeps_it_when_it_is_edited(
+    postgres_url: str, together: bool
+) -> None:
+    cast = Cast()
+    post = cast.post("bob")
+    likes = [cast.like("ann", post) for _ in range(3)]
+    cast.delete(likes[0]["uri"])
+    cast.update(likes[1]["uri"], subject=post)
+    tables = await tables_after(postgres_url, cast, together)
+    assert list(tables["like"]) == [likes[1]["uri"]]
+    assert list(tables["duplicate"]) == [likes[2]["uri"]]
+
+
 @pytest.mark.parametrize("waiting", [False, True])
 async def test_a_path_that_is_created_again_stays_as_it_was(
     postgres_url: str, together: bool, waiting: bool
