@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import asyncpg
+import structlog
 
 from indexer.errors import InvariantBroken, SchemaTooNew, StoreError
 from indexer.store.pool import connect, store_errors
 from indexer.store.sql import load
+
+log = structlog.get_logger("indexer.store.migrate")
 
 _LOCK = 0x696E6465786572  # "indexer": one migrating process at a time, whatever the number of shards
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
@@ -79,6 +83,9 @@ async def migrate_connection(connection: asyncpg.Connection[Any]) -> list[str]:
         for migration in migrations():
             if migration.number in done:
                 continue
+            began = time.monotonic()
+            if done:  # it may rewrite tables with much in them; a new database is made at once
+                log.info("migration begins", migration=migration.name)
             async with connection.transaction():
                 await connection.execute(migration.text)
                 await connection.execute(
@@ -86,6 +93,10 @@ async def migrate_connection(connection: asyncpg.Connection[Any]) -> list[str]:
                     migration.number,
                     migration.name,
                     migration.checksum,
+                )
+            if done:
+                log.info(
+                    "migration done", migration=migration.name, seconds=round(time.monotonic() - began, 1)
                 )
             applied.append(migration.name)
     finally:

@@ -126,7 +126,12 @@ def test_crashes_of_the_database(servers: EmbeddedServers, tmp_path: Path) -> No
     asyncio.run(migrate(url))
 
     async def crash() -> None:
-        connection = await asyncpg.connect(url)
+        while True:
+            try:
+                connection = await asyncpg.connect(url)
+                break
+            except asyncpg.CannotConnectNowError:  # still recovering from the crash before
+                await asyncio.sleep(0.1)
         pid = await connection.fetchval(
             "SELECT pid FROM pg_stat_activity WHERE application_name = 'indexer ingest'"
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from indexer.errors import SchemaTooNew, StoreError
 from indexer.store.migrate import check_schema, migrate, migrate_connection, migrations
@@ -89,6 +90,15 @@ async def _at(url: str, number: int) -> AsyncIterator[asyncpg.Connection[Any]]:
         yield connection
     finally:
         await connection.close()
+
+
+async def test_the_log_says_how_far_the_migration_of_a_database_in_use_is(empty_postgres_url: str) -> None:
+    newest = migrations()[-1]
+    async with _at(empty_postgres_url, newest.number) as connection:
+        with capture_logs() as logs:
+            await migrate_connection(connection)
+    told = [(entry["event"], entry["migration"]) for entry in logs]
+    assert told == [("migration begins", newest.name), ("migration done", newest.name)]
 
 
 async def test_likes_of_before_are_found_by_their_account(empty_postgres_url: str) -> None:
