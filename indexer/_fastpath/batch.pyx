@@ -49,6 +49,7 @@ cdef extern from "Python.h":
     PyObject *PyList_GET_ITEM(PyObject *, Py_ssize_t)
 
 cdef extern from "memory.h" nogil:
+    void prefetch_line(const void *p)
     void prefetch_span(const void *p, size_t n, size_t most)
 
 cdef enum:
@@ -141,7 +142,7 @@ def decode(list frames not None, *, bint hashes=True, bint inversion=False, bint
         for i in range(count):
             if i + 4 * AHEAD < count:
                 # The object's head, which holds its size: the list itself is near, what it points to is not.
-                prefetch_span(PyList_GET_ITEM(<PyObject *> frames, i + 4 * AHEAD), 1, 1)
+                prefetch_line(PyList_GET_ITEM(<PyObject *> frames, i + 4 * AHEAD))
             frame = <bytes?> frames[i]
             starts[i] = <const uint8_t *> PyBytes_AS_STRING(frame)
             sizes[i] = <size_t> PyBytes_GET_SIZE(frame)

@@ -1,13 +1,19 @@
 """CAR v1: its header, its blocks one after the other, and a table that finds a block by its CID."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcpy
 
 from indexer._fastpath.arena cimport Arena
 from indexer._fastpath.cbor cimport check_cid
 from indexer._fastpath.reasons cimport BAD_CID, BAD_VARINT, CAR_BLOCK_TOO_SHORT, OK, TRUNCATED
 from indexer._fastpath.sha256 cimport Sha256Job, Sha256Next, Sha256State
 from indexer._fastpath.span cimport Slice, Span, take
+from indexer._fastpath.usual cimport USUAL_CAR_ROOT, usual_car_header
+
+cdef extern from "memory.h" nogil:
+    uint32_t find_word(const uint32_t *words, uint32_t count, uint32_t word)
+    uint32_t word_at(const uint8_t *p)
+    bint same_cid(const uint8_t *a, const uint8_t *b)
 
 
 ctypedef struct Block:
@@ -21,6 +27,7 @@ ctypedef struct Block:
 ctypedef struct BlockIndex:
     Block *blocks  # in the file's order, duplicates included
     uint32_t count
+    uint32_t *heads  # the first bytes of the digests, one word a block
     uint32_t *slots  # open addressing; block number + 1, or 0. NULL where the blocks are so few that looking at all is faster
     uint32_t mask
     uint64_t seed
@@ -97,24 +104,36 @@ cdef inline const Block *find_block(const BlockIndex *index, const uint8_t *cid)
     """The (first) block with this CID of 36 bytes, or NULL."""
     cdef uint32_t slot, found
     if index.slots == NULL:
-        for found in range(index.count):
-            if memcmp(index.blocks[found].cid + 4, cid + 4, 8) == 0 and memcmp(index.blocks[found].cid, cid, 36) == 0:
-                return &index.blocks[found]
-        return NULL
+        found = find_word(index.heads, index.count, word_at(cid + 4))
+        # One of another CID that begins like this one: nothing for it but to look at all from there.
+        while found < index.count and not same_cid(index.blocks[found].cid, cid):
+            found += 1
+        return &index.blocks[found] if found < index.count else NULL
     slot = <uint32_t> mix_digest(cid + 4, index.seed) & index.mask
     while True:
         found = index.slots[slot]
         if found == 0:
             return NULL
-        if memcmp(index.blocks[found - 1].cid, cid, 36) == 0:
+        if same_cid(index.blocks[found - 1].cid, cid):
             return &index.blocks[found - 1]
         slot = (slot + 1) & index.mask
 
 
-# The header's first root (36 bytes in place); `s` steps over the header.
-cdef int read_car_header(Span *s, const uint8_t **root) noexcept nogil
+# `read_car_header` for whatever form.
+cdef int read_other_car_header(Span *s, const uint8_t **root) noexcept nogil
 
-# All sections up to the end of `s`, in tables of `arena` (about 40 bytes a block).
+
+cdef inline int read_car_header(Span *s, const uint8_t **root) noexcept nogil:
+    """The header's first root (36 bytes in place); `s` steps over the header."""
+    cdef const uint8_t *after = usual_car_header(s.p, s.end)
+    if after == NULL:
+        return read_other_car_header(s, root)
+    root[0] = s.p + USUAL_CAR_ROOT
+    s.p = after
+    return OK
+
+
+# All sections up to the end of `s`, in tables of `arena` (about 44 bytes a block).
 cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil
 
 # Whether every block has the digest that its CID claims; `bad` gets the first that has not. Beside them are hashed, where they are not NULL:

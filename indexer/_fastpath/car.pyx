@@ -18,7 +18,8 @@ from indexer._fastpath.reasons cimport (
     CAR_HEADER, CAR_ROOTS, HASH_MISMATCH, OK, OUT_OF_MEMORY, TOO_LARGE, WRONG_TYPE, fail,
 )
 from indexer._fastpath.sha256 cimport Sha256Job, Sha256Next, set_beginning, set_job, set_rest, sha256_many
-from indexer._fastpath.span cimport Slice, Span, left, take
+from indexer._fastpath.span cimport Slice, Span, take
+from indexer._fastpath.usual cimport usual_section
 
 cdef enum:
     FEW_BLOCKS = 24
@@ -26,7 +27,7 @@ cdef enum:
 cdef uint64_t table_seed = int.from_bytes(os.urandom(8), "big")
 
 
-cdef int read_car_header(Span *s, const uint8_t **root) noexcept nogil:
+cdef int read_other_car_header(Span *s, const uint8_t **root) noexcept nogil:
     cdef const uint8_t *start = s.p
     cdef const uint8_t *other
     cdef uint64_t length, pairs, roots, i
@@ -35,13 +36,6 @@ cdef int read_car_header(Span *s, const uint8_t **root) noexcept nogil:
     cdef Span header
     cdef Slice key
     cdef int code
-    # The header of a CAR with one root, byte for byte, but for the root.
-    if left(s) >= 59 and memcmp(s.p, b"\x3a\xa2\x65roots\x81", 9) == 0 and memcmp(s.p + 50, b"\x67version\x01", 9) == 0:
-        s.p += 9
-        if read_cid(s, root) == OK and s.p == start + 50:
-            s.p += 9
-            return OK
-        s.p = start
     code = read_varint(s, &length)
     if code < 0:
         return code
@@ -86,7 +80,11 @@ cdef int read_car_header(Span *s, const uint8_t **root) noexcept nogil:
 
 
 cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil:
-    cdef Block *larger
+    cdef const uint8_t *p = s.p
+    cdef const uint8_t *end = s.end
+    cdef Block *block
+    cdef uint32_t *heads
+    cdef size_t length
     cdef size_t room = FEW_BLOCKS
     cdef size_t count = 0
     cdef uint32_t size = 4 * FEW_BLOCKS
@@ -94,20 +92,41 @@ cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil:
     cdef int code
     index.slots = NULL
     index.blocks = <Block *> arena_take(arena, room * sizeof(Block))
-    if index.blocks == NULL:
+    index.heads = <uint32_t *> arena_take(arena, room * sizeof(uint32_t))
+    if index.blocks == NULL or index.heads == NULL:
         return OUT_OF_MEMORY
-    while s.p < s.end:
+    heads = index.heads
+    block = index.blocks
+    while p < end:
         if count == room:
-            larger = <Block *> arena_take(arena, 2 * room * sizeof(Block))
-            if larger == NULL:
+            block = <Block *> arena_take(arena, 2 * room * sizeof(Block))
+            heads = <uint32_t *> arena_take(arena, 2 * room * sizeof(uint32_t))
+            if block == NULL or heads == NULL:
                 return OUT_OF_MEMORY
-            memcpy(larger, index.blocks, room * sizeof(Block))
-            index.blocks = larger
+            memcpy(block, index.blocks, room * sizeof(Block))
+            memcpy(heads, index.heads, room * sizeof(uint32_t))
+            index.blocks = block
+            index.heads = heads
+            block += count
             room *= 2
-        code = read_block(s, &index.blocks[count])
-        if code < 0:
-            return code
+        length = usual_section(p, end)
+        if length:
+            p += 2
+            block.cid = p
+            block.data = p + 36
+            block.length = length - 36
+            block.begun = 0
+            p += length
+        else:
+            s.p = p
+            code = read_block(s, block)
+            if code < 0:
+                return code
+            p = s.p
+        heads[count] = word_at(block.cid + 4)
+        block += 1
         count += 1
+    s.p = p
     if count > 0x20000000:
         return TOO_LARGE
     index.count = <uint32_t> count

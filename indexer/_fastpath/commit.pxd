@@ -4,12 +4,16 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
 from indexer._fastpath.cbor cimport (
-    is_text, read_bytes, read_cid, read_cid_or_null, read_int, read_key, read_map, read_text, take_literal,
+    is_text, read_bytes, read_cid, read_cid_or_null, read_int, read_key, read_map, read_text,
 )
 from indexer._fastpath.reasons cimport COMMIT_SIGNATURE, COMMIT_VERSION, FIELD_MISSING, OK, TOO_LARGE, TRAILING_BYTES
 from indexer._fastpath.sha256 cimport sha256
-from indexer._fastpath.span cimport Slice, Span
+from indexer._fastpath.span cimport Slice, Span, slice_at
 from indexer._fastpath.tolerant cimport skip
+from indexer._fastpath.usual cimport (
+    USUAL_COMMIT_DATA, USUAL_COMMIT_DID, USUAL_COMMIT_REV, USUAL_COMMIT_SIG, USUAL_COMMIT_SIG_END, USUAL_COMMIT_SIGNATURE, USUAL_DID, USUAL_TID,
+    usual_commit,
+)
 
 cdef enum:
     COMMIT_LONGEST = 4096  # a DID takes 2048 at most, all else some 200
@@ -28,25 +32,21 @@ ctypedef struct Commit:
     uint64_t pairs
 
 
-cdef inline bint read_usual_commit(Span *s, Commit *out) noexcept nogil:
-    """A commit as every server writes it today; False, and `s` anywhere, for any other form, right or wrong."""
-    cdef const uint8_t *base = s.p
-    if not (take_literal(s, b"\xa6\x63did", 5) and read_text(s, &out.did) == OK
-            and take_literal(s, b"\x63rev", 4) and read_text(s, &out.rev) == OK):
+cdef inline bint read_usual_commit(Commit *out) noexcept nogil:
+    """A commit as every server writes it today, from `out.whole`; False for any other form, right or wrong."""
+    cdef const uint8_t *p = out.whole.p
+    if not usual_commit(p, out.whole.n):
         return False
-    out.signed_head = 1
-    out.signature_start = <size_t> (s.p - base)
-    if not take_literal(s, b"\x63sig\x58\x40", 6) or s.end - s.p < 64:
-        return False
-    out.signature = s.p
-    s.p += 64
-    out.signature_end = <size_t> (s.p - base)
-    out.pairs = 6
+    out.did = slice_at(p + USUAL_COMMIT_DID, USUAL_DID)
+    out.rev = slice_at(p + USUAL_COMMIT_REV, USUAL_TID)
+    out.data = p + USUAL_COMMIT_DATA
     out.prev = NULL
-    return (
-        take_literal(s, b"\x64data", 5) and read_cid(s, &out.data) == OK
-        and take_literal(s, b"\x64prev\xf6\x67version\x03", 15) and s.p == s.end
-    )
+    out.signature = p + USUAL_COMMIT_SIGNATURE
+    out.signed_head = 1
+    out.signature_start = USUAL_COMMIT_SIG
+    out.signature_end = USUAL_COMMIT_SIG_END
+    out.pairs = 6
+    return True
 
 
 cdef inline int read_commit(Span *s, Commit *out) noexcept nogil:
@@ -61,9 +61,9 @@ cdef inline int read_commit(Span *s, Commit *out) noexcept nogil:
     out.whole.n = <size_t> (s.end - s.p)
     if out.whole.n > COMMIT_LONGEST:
         return TOO_LARGE
-    if read_usual_commit(s, out):
+    if read_usual_commit(out):
+        s.p = s.end
         return OK
-    s.p = base
     out.did.p = NULL
     out.rev.p = NULL
     out.data = NULL

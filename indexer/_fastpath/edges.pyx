@@ -6,39 +6,73 @@ bytes: exactly the keys {$type, subject, createdAt, via?}, the time in the form 
 `at://did/collection/rkey`, CIDs as base32 of DAG-CBOR blocks. DAG-CBOR has one encoding for one value, so the same fields are the same bytes.
 """
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
-from indexer._fastpath.cbor cimport ALL_DEVIATIONS, Tolerance, is_text, read_map, read_text, take_literal
+from indexer._fastpath.cbor cimport ALL_DEVIATIONS, Tolerance, is_text, read_map, read_text
+from indexer._fastpath.cid cimport DAG_CBOR, cid_from_text
 from indexer._fastpath.collections cimport BLOCK, FOLLOW, LIKE, POST, REPOST, STARTER_PACK, collection_code
-from indexer._fastpath.fields cimport StrongReference, next_key, read_created_at, read_digest, read_reference, read_strong_reference
-from indexer._fastpath.interning cimport Names, intern_did
-from indexer._fastpath.reasons cimport BAD_DID, OK, TRAILING_BYTES, WRONG_TYPE
+from indexer._fastpath.did cimport DidKey, plc_key
+from indexer._fastpath.fields cimport (
+    StrongReference, next_key, read_created_at, read_digest, read_reference, read_strong_reference, read_usual_reference,
+)
+from indexer._fastpath.interning cimport Names, intern_did, intern_did_key
+from indexer._fastpath.reasons cimport BAD_DID, OK, OUT_OF_MEMORY, TRAILING_BYTES, WRONG_TYPE
 from indexer._fastpath.rows cimport RECORD_INVALID, RECORD_NOT_MAP, RECORD_TYPE, SUBJECT_DID, Row
-from indexer._fastpath.span cimport Slice, Span, span_of_slice
+from indexer._fastpath.span cimport Slice, Span, slice_at, span_of_slice
+from indexer._fastpath.text cimport text_datetime24
 from indexer._fastpath.tolerant cimport skip
+from indexer._fastpath.usual cimport (
+    USUAL_CID_TEXT, USUAL_DID, UsualEdge, UsualReference, usual_block, usual_follow, usual_like, usual_repost,
+)
 
 
-cdef bint read_usual_edge(Span *s, int kind, StrongReference *subject, Slice *subject_did, Slice *created_at) noexcept nogil:
-    """A record with just its type, subject and time; False, and `s` anywhere, for any other form, right or wrong."""
-    if kind == LIKE:
-        if not take_literal(s, b"\xa3\x65$type\x72app.bsky.feed.like\x67subject", 34):
-            return False
-    elif kind == REPOST:
-        if not take_literal(s, b"\xa3\x65$type\x74app.bsky.feed.repost\x67subject", 36):
-            return False
-    elif kind == FOLLOW:
-        if not take_literal(s, b"\xa3\x65$type\x75app.bsky.graph.follow\x67subject", 37):
-            return False
-    elif not take_literal(s, b"\xa3\x65$type\x74app.bsky.graph.block\x67subject", 36):
+cdef inline bint read_usual_digest(const UsualReference *text, uint8_t *digest) noexcept nogil:
+    """The digest of a CID's text, if it is that of a DAG-CBOR block."""
+    cdef uint8_t cid[36]
+    if cid_from_text(slice_at(text.cid, USUAL_CID_TEXT), cid) < 0 or cid[1] != DAG_CBOR:
         return False
-    if kind == LIKE or kind == REPOST:
-        subject.plain = True
-        if not (take_literal(s, b"\xa2\x63cid", 5) and read_text(s, &subject.cid) == OK
-                and take_literal(s, b"\x63uri", 4) and read_text(s, &subject.uri) == OK):
-            return False
-    elif read_text(s, subject_did) < 0:
+    memcpy(digest, cid + 4, 32)
+    return True
+
+
+cdef int parse_usual_edge(Names *names, Row *row) noexcept nogil:
+    """Fill the row of a canonical edge of the usual layout. False, with nothing interned, for any other form, right or wrong; a code below
+    zero where memory has run out."""
+    cdef const uint8_t *p = row.record.p
+    cdef UsualEdge edge
+    cdef DidKey subject, via
+    cdef uint32_t number
+    cdef bint found
+    if row.kind == LIKE:
+        found = usual_like(p, row.record.n, &edge)
+    elif row.kind == REPOST:
+        found = usual_repost(p, row.record.n, &edge)
+    elif row.kind == FOLLOW:
+        found = usual_follow(p, row.record.n, &edge)
+    else:
+        found = usual_block(p, row.record.n, &edge)
+    if not found or not text_datetime24(edge.created_at, &row.created_at):
         return False
-    return take_literal(s, b"\x69createdAt", 10) and read_text(s, created_at) == OK and s.p == s.end
+    if row.kind == LIKE or row.kind == REPOST:
+        if not (read_usual_reference(&edge.subject, &subject, &row.first.key) and read_usual_digest(&edge.subject, row.first_digest)):
+            return False
+    elif not plc_key(slice_at(edge.subject.did, USUAL_DID), &subject):
+        return False
+    if edge.via.cid != NULL:
+        if not (read_usual_reference(&edge.via, &via, &row.second.key) and read_usual_digest(&edge.via, row.second_digest)):
+            return False
+    if intern_did_key(names, &subject, slice_at(edge.subject.did, USUAL_DID), &number) < 0:
+        return OUT_OF_MEMORY
+    row.first.did = number + 1
+    row.has_first_digest = row.kind == LIKE or row.kind == REPOST
+    if edge.via.cid != NULL:
+        row.has_second_digest = True
+        if intern_did_key(names, &via, slice_at(edge.via.did, USUAL_DID), &number) < 0:
+            return OUT_OF_MEMORY
+        row.second.did = number + 1
+    row.canonical = True
+    return True
 
 
 cdef int read_any_edge(Span *s, int kind, StrongReference *subject, Slice *subject_did, Slice *created_at, StrongReference *via,
@@ -108,12 +142,12 @@ cdef int parse_edge(Names *names, Row *row, Slice *detail) noexcept nogil:
     cdef int code, found
     cdef bint canonical = True
     cdef bint refers_record = row.kind == LIKE or row.kind == REPOST
-    via.uri.p = NULL
-    if not read_usual_edge(&s, row.kind, &subject, &subject_did, &created_at):
-        s = span_of_slice(row.record)
-        code = read_any_edge(&s, row.kind, &subject, &subject_did, &created_at, &via, &canonical, detail)
-        if code != OK:
-            return code
+    code = parse_usual_edge(names, row)
+    if code:
+        return OK if code > 0 else code
+    code = read_any_edge(&s, row.kind, &subject, &subject_did, &created_at, &via, &canonical, detail)
+    if code != OK:
+        return code
     read_created_at(created_at, &row.created_at, &canonical)
     if refers_record:
         code = read_reference(names, subject.uri, POST, &row.first, &found)

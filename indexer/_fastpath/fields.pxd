@@ -6,9 +6,12 @@ All functions give 0, a code below zero (reasons.pxd) for broken CBOR, or a Refu
 from libc.stdint cimport int64_t, uint8_t
 
 from indexer._fastpath.cbor cimport read_key
+from indexer._fastpath.did cimport DidKey, plc_key
 from indexer._fastpath.interning cimport Names, Reference
 from indexer._fastpath.reasons cimport KEY_ORDER, OK
-from indexer._fastpath.span cimport Slice, Span
+from indexer._fastpath.span cimport Slice, Span, slice_at
+from indexer._fastpath.tid cimport tid_to_int
+from indexer._fastpath.usual cimport USUAL_DID, USUAL_TID, UsualReference
 
 
 ctypedef struct StrongReference:
@@ -25,6 +28,13 @@ cdef inline int next_key(Span *s, Slice *key, bint *sorted) noexcept nogil:
         sorted[0] = False
         return OK
     return code
+
+
+cdef inline bint read_usual_reference(const UsualReference *text, DidKey *did, int64_t *key) noexcept nogil:
+    """The account and key of a record's URI, if they are a did:plc and a TID; nothing is interned."""
+    return (
+        plc_key(slice_at(text.did, USUAL_DID), did) and tid_to_int(slice_at(text.rkey, USUAL_TID), key) == OK and key[0] > 0
+    )
 
 
 cdef void read_created_at(Slice text, int64_t *milliseconds, bint *canonical) noexcept nogil

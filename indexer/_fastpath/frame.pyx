@@ -12,23 +12,23 @@ from indexer._fastpath.cbor cimport (
     decode_value, is_text, read_array, read_bytes, read_cid, read_cid_or_null, read_int, read_key, read_map, read_text,
     read_text_or_null, take_literal,
 )
+from indexer._fastpath.collections cimport UNKNOWN_COLLECTION, collection_code
 from indexer._fastpath.objects cimport span_of_bytes
 from indexer._fastpath.reasons cimport (
     BAD_HEADER, BAD_OP, BAD_SEQ, FIELD_MISSING, OK, OUT_OF_MEMORY, TOO_LARGE, TOO_MANY_OPS, TRAILING_BYTES, fail,
 )
-from indexer._fastpath.span cimport Slice, Span
+from indexer._fastpath.span cimport Slice, Span, slice_at
+from indexer._fastpath.tid cimport TID_SIZE, tid_to_int
 from indexer._fastpath.tolerant cimport skip
+from indexer._fastpath.usual cimport USUAL_DID, USUAL_TID, USUAL_TIME, UsualBody, UsualOp, usual_body, usual_op
 
 
-cdef int read_frame_header(Span *s, int *kind) noexcept nogil:
+cdef int read_other_header(Span *s, int *kind) noexcept nogil:
     cdef const uint8_t *start = s.p
     cdef uint64_t pairs, i
     cdef int64_t op = 0
     cdef Slice key, name
     cdef int code
-    if take_literal(s, b"\xa2\x61t\x67#commit\x62op\x01", 15):
-        kind[0] = FRAME_COMMIT
-        return OK
     code = read_map(s, &pairs)
     if code < 0:
         return code
@@ -86,30 +86,35 @@ cdef int read_action(Span *s, uint8_t *action) noexcept nogil:
     return OK
 
 
-cdef inline void split_path(Op *op) noexcept nogil:
+cdef void split_any_path(Op *op) noexcept nogil:
     cdef const uint8_t *slash = <const uint8_t *> memchr(op.path.p, b"/", op.path.n)
     op.collection.p = NULL
     op.collection.n = 0
     op.rkey.p = NULL
     op.rkey.n = 0
+    op.code = UNKNOWN_COLLECTION
+    op.tid = 0
     if slash != NULL and memchr(slash + 1, b"/", <size_t> (op.path.p + op.path.n - slash - 1)) == NULL:
         op.collection.p = op.path.p
         op.collection.n = <size_t> (slash - op.path.p)
         op.rkey.p = slash + 1
         op.rkey.n = op.path.n - op.collection.n - 1
+        op.code = collection_code(op.collection)
+        if tid_to_int(op.rkey, &op.tid) < 0:
+            op.tid = 0
 
 
-cdef bint read_usual_op(Span *s, Op *op) noexcept nogil:
-    """A create as nearly every operation is one; at anything else `s` stays where it was."""
-    cdef const uint8_t *start = s.p
-    if take_literal(s, b"\xa3\x63cid", 5) and read_cid(s, &op.cid) == OK and take_literal(s, b"\x64path", 5) \
-            and read_text(s, &op.path) == OK and take_literal(s, b"\x66action\x66create", 14):
-        op.action = ACTION_CREATE
-        op.prev = NULL
-        split_path(op)
-        return True
-    s.p = start
-    return False
+cdef inline void split_path(Op *op) noexcept nogil:
+    """The parts of `op.path`. Nearly every path is a known collection and a TID, neither of which holds a slash."""
+    if op.path.n > TID_SIZE:
+        op.collection.p = op.path.p
+        op.collection.n = op.path.n - TID_SIZE - 1
+        op.rkey.p = op.path.p + op.path.n - TID_SIZE
+        op.rkey.n = TID_SIZE
+        op.code = collection_code(op.collection)
+        if op.code != UNKNOWN_COLLECTION and op.path.p[op.collection.n] == b"/" and tid_to_int(op.rkey, &op.tid) == OK:
+            return
+    split_any_path(op)
 
 
 cdef int read_op(Span *s, Op *op) noexcept nogil:
@@ -151,6 +156,22 @@ cdef int read_op(Span *s, Op *op) noexcept nogil:
     return OK
 
 
+cdef inline bint read_usual_op(Span *s, Op *op) noexcept nogil:
+    """A create as nearly every operation is one; at anything else `s` stays where it was."""
+    cdef UsualOp usual
+    cdef const uint8_t *after = usual_op(s.p, s.end, &usual)
+    if after == NULL:
+        return False
+    s.p = after
+    op.cid = usual.cid
+    op.path.p = usual.path
+    op.path.n = usual.path_size
+    op.prev = NULL
+    op.action = ACTION_CREATE
+    split_path(op)
+    return True
+
+
 cdef int read_ops(Span *s, Arena *arena, CommitFrame *out) noexcept nogil:
     cdef const uint8_t *start = s.p
     cdef uint64_t count, i
@@ -175,18 +196,19 @@ cdef int read_ops(Span *s, Arena *arena, CommitFrame *out) noexcept nogil:
 
 cdef bint read_usual_body(Span *s, Arena *arena, CommitFrame *out) noexcept nogil:
     """A body with all fields and no others, as today's servers write it. False, and `s` anywhere, for every other form, right or wrong."""
-    return (
-        take_literal(s, b"\xac\x63ops", 5) and read_ops(s, arena, out) == OK
-        and take_literal(s, b"\x63rev", 4) and read_text(s, &out.rev) == OK
-        and take_literal(s, b"\x63seq", 4) and read_int(s, &out.seq) == OK
-        and take_literal(s, b"\x64repo", 5) and read_text(s, &out.repo) == OK
-        and take_literal(s, b"\x64time", 5) and read_text(s, &out.time) == OK
-        and take_literal(s, b"\x65blobs\x80\x65since", 13) and read_text_or_null(s, &out.since) == OK
-        and take_literal(s, b"\x66blocks", 7) and read_bytes(s, &out.blocks) == OK
-        and take_literal(s, b"\x66commit", 7) and read_cid(s, &out.commit) == OK
-        and take_literal(s, b"\x66rebase\xf4\x66tooBig\xf4\x68prevData", 25) and read_cid_or_null(s, &out.prev_data) == OK
-        and s.p == s.end and out.seq > 0 and out.seq >> 53 == 0 and out.blocks.n <= MAX_BLOCKS_BYTES
-    )
+    cdef UsualBody usual
+    if not (take_literal(s, b"\xac\x63ops", 5) and read_ops(s, arena, out) == OK and usual_body(s.p, s.end, &usual)):
+        return False
+    out.seq = usual.seq
+    out.repo = slice_at(usual.repo, USUAL_DID)
+    out.rev = slice_at(usual.rev, USUAL_TID)
+    out.since = slice_at(usual.since, USUAL_TID if usual.since != NULL else 0)
+    out.time = slice_at(usual.time, USUAL_TIME)
+    out.commit = usual.commit
+    out.prev_data = usual.prev_data
+    out.blocks = slice_at(usual.blocks, usual.blocks_size)
+    s.p = s.end
+    return usual.blocks_size <= MAX_BLOCKS_BYTES
 
 
 cdef int read_commit_body(Span *s, Arena *arena, CommitFrame *out) noexcept nogil:

@@ -39,11 +39,12 @@ ctypedef struct Frame:
     Slice commit  # the commit's block
     Slice text  # an identity's handle, an account's status, an error's or info's name
     Slice message
-    # Copied, since the frame itself has left the processor's caches when they are compared.
-    uint8_t data[32]  # digest of the tree's root after the commit
-    uint8_t prev_data[32]
     bint has_prev_data
     bint has_signature  # where hashes were checked: a signature says nothing about blocks that may be any
+    # Copied, since the frame itself has left the processor's caches when they are compared. Not cleared: `data` is there where a commit or
+    # sync was proven, the others where it is said above.
+    uint8_t data[32]  # digest of the tree's root after the commit
+    uint8_t prev_data[32]
     uint8_t signed_digest[32]
     uint8_t signature[64]
 

@@ -19,7 +19,7 @@ from indexer._fastpath.arena cimport arena_free, arena_reset
 from indexer._fastpath.car cimport Block, read_car_header
 from indexer._fastpath.cbor cimport is_text, read_bool, read_bytes, read_int, read_key, read_map, read_text
 from indexer._fastpath.cid cimport DAG_CBOR
-from indexer._fastpath.collections cimport ANY_OTHER, BLOCK, POST, UNKNOWN_COLLECTION, collection_code
+from indexer._fastpath.collections cimport ANY_OTHER, BLOCK, POST, UNKNOWN_COLLECTION
 from indexer._fastpath.edges cimport parse_edge
 from indexer._fastpath.frame cimport (
     ACTION_CREATE, ACTION_DELETE, ACTION_UPDATE, FRAME_ACCOUNT, FRAME_COMMIT, FRAME_ERROR, FRAME_IDENTITY, FRAME_INFO, FRAME_SYNC,
@@ -40,7 +40,7 @@ from indexer._fastpath.tid cimport tid_to_int
 from indexer._fastpath.tolerant cimport skip
 
 cdef extern from "memory.h" nogil:
-    void clear_struct(void *p, size_t n)
+    void clear_start(void *p, size_t n)
 
 cdef enum:
     FUTURE_MILLISECONDS = 300000  # how far a rev may lie ahead of our clock (sync specification)
@@ -88,24 +88,26 @@ cdef int refuse(Gathering *g, int reason, Slice path, Slice detail) noexcept nog
     return OK
 
 
-cdef Author *author_of(Gathering *g, uint32_t did) noexcept nogil:
-    """The waves of an account (a number of Names); NULL where memory has run out."""
-    cdef uint32_t number = g.gathered.names.dids[did].author
+cdef Author *new_author(Gathering *g, uint32_t did) noexcept nogil:
     cdef uint32_t room
     cdef Author *larger
-    if not number:
-        if g.author_count == g.author_room:
-            room = g.author_room * 2 if g.author_room else 256
-            larger = <Author *> realloc(g.authors, room * sizeof(Author))
-            if larger == NULL:
-                return NULL
-            g.authors = larger
-            g.author_room = room
-        memset(&g.authors[g.author_count], 0, sizeof(Author))
-        g.author_count += 1
-        number = g.author_count
-        g.gathered.names.dids[did].author = number
-    return &g.authors[number - 1]
+    if g.author_count == g.author_room:
+        room = g.author_room * 2 if g.author_room else 256
+        larger = <Author *> realloc(g.authors, room * sizeof(Author))
+        if larger == NULL:
+            return NULL
+        g.authors = larger
+        g.author_room = room
+    memset(&g.authors[g.author_count], 0, sizeof(Author))
+    g.author_count += 1
+    g.gathered.names.dids[did].author = g.author_count
+    return &g.authors[g.author_count - 1]
+
+
+cdef inline Author *author_of(Gathering *g, uint32_t did) noexcept nogil:
+    """The waves of an account (a number of Names); NULL where memory has run out."""
+    cdef uint32_t number = g.gathered.names.dids[did].author
+    return &g.authors[number - 1] if number else new_author(g, did)
 
 
 cdef int check_whole(const uint8_t *start, const uint8_t *end, const uint8_t **at) noexcept nogil:
@@ -267,8 +269,7 @@ cdef int gather_op(
     cdef uint32_t room
     cdef Slice detail
     cdef int code
-    cdef int code_of_path = collection_code(op.collection)
-    cdef int kind = code_of_path
+    cdef int kind = op.code
     detail.p = NULL
     detail.n = 0
     g.ordinal += 1
@@ -286,7 +287,7 @@ cdef int gather_op(
         g.rows = larger
         g.row_room = room
     row = &g.rows[g.row_count]
-    clear_struct(row, sizeof(Row))
+    clear_start(row, <size_t> (<uint8_t *> row.first_digest - <uint8_t *> row))
     row.frame = g.frame_count
     row.did = frame.did - 1
     row.action = op.action
@@ -313,12 +314,23 @@ cdef int gather_op(
             if code < 0:
                 code = RECORD_CBOR
             return refuse(g, code, op.path, detail)
-    code = intern_key(&g.gathered.names, kind, code_of_path, op.collection, op.rkey, &row.key)
+    if op.tid > 0 and kind == op.code:
+        row.key = op.tid
+        return place_row(g, author, row)
+    code = intern_key(&g.gathered.names, kind, op.code, op.collection, op.rkey, &row.key)
     if code == BAD_SYNTAX:
         return refuse(g, BAD_PATH, op.path, detail)
     if code < 0:
         return code
     return place_row(g, author, row)
+
+
+cdef inline bint has_delete(const CommitFrame *commit) noexcept nogil:
+    cdef uint32_t i
+    for i in range(commit.op_count):
+        if commit.ops[i].action == ACTION_DELETE:
+            return True
+    return False
 
 
 cdef int gather_commit(Gathering *g, const Options *options, Span *s, Frame *frame) noexcept nogil:
@@ -370,7 +382,7 @@ cdef int gather_commit(Gathering *g, const Options *options, Span *s, Frame *fra
         if g.ordinal + commit.op_count >= 1 << WAVE_SHIFT:
             return BATCH_IS_FULL
         refused = g.refused_count
-        for turn in range(2):
+        for turn in range(0 if has_delete(&commit) else 1, 2):
             for i in range(commit.op_count):
                 if (commit.ops[i].action == ACTION_DELETE) == (turn == 0):
                     code = gather_op(g, options, &commit.ops[i], proof.records[i], author, frame)
@@ -517,7 +529,7 @@ cdef int gather_frame(Gathering *g, const Options *options, const uint8_t *p, si
     cdef Frame *frame = &g.frames[g.frame_count]
     cdef int kind
     cdef int code
-    clear_struct(frame, sizeof(Frame))
+    clear_start(frame, <size_t> (<uint8_t *> frame.data - <uint8_t *> frame))
     code = read_frame_header(&s, &kind)
     if code == OK:
         frame.kind = <uint8_t> kind

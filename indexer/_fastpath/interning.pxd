@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from indexer._fastpath.did cimport DidKey
+from indexer._fastpath.did cimport DidKey, plc_key
 from indexer._fastpath.span cimport Slice
 
 
@@ -43,6 +43,19 @@ ctypedef struct Reference:
 
 cdef void names_init(Names *names, uint64_t seed) noexcept nogil
 cdef void names_free(Names *names) noexcept nogil
-cdef int intern_did(Names *names, Slice did, uint32_t *number) noexcept nogil
+
+# The number of a DID whose key the caller has made.
+cdef int intern_did_key(Names *names, const DidKey *key, Slice did, uint32_t *number) noexcept nogil
+
+# `intern_did` for one of another method.
+cdef int intern_other_did(Names *names, Slice did, uint32_t *number) noexcept nogil
+
+
+cdef inline int intern_did(Names *names, Slice did, uint32_t *number) noexcept nogil:
+    """The number of a DID; BAD_DID for what is none by syntax."""
+    cdef DidKey key
+    return intern_did_key(names, &key, did, number) if plc_key(did, &key) else intern_other_did(names, did, number)
+
+
 cdef int intern_path(Names *names, Slice collection, Slice rkey, uint32_t *number) noexcept nogil
 cdef int intern_key(Names *names, int home, int code, Slice collection, Slice rkey, int64_t *key) noexcept nogil

@@ -58,15 +58,11 @@ cdef int more_dids(Names *names) noexcept nogil:
     return OK
 
 
-cdef int intern_did(Names *names, Slice did, uint32_t *number) noexcept nogil:
-    """The number of a DID; BAD_DID for what is none by syntax."""
-    cdef DidKey key
+cdef int intern_did_key(Names *names, const DidKey *key, Slice did, uint32_t *number) noexcept nogil:
     cdef Did *found
     cdef uint64_t at
     if names.did_count == names.did_room and more_dids(names) < 0:
         return OUT_OF_MEMORY
-    if did_key(did, &key) < 0:
-        return BAD_DID
     at = mix_pair(key.low, key.high, names.seed) & names.did_mask
     while names.did_index[at]:
         found = &names.dids[names.did_index[at] - 1]
@@ -78,11 +74,18 @@ cdef int intern_did(Names *names, Slice did, uint32_t *number) noexcept nogil:
     number[0] = names.did_count
     found = &names.dids[names.did_count]
     memset(found, 0, sizeof(Did))
-    found.key = key
+    found.key = key[0]
     found.text = did
     names.did_count += 1
     names.did_index[at] = names.did_count
     return OK
+
+
+cdef int intern_other_did(Names *names, Slice did, uint32_t *number) noexcept nogil:
+    cdef DidKey key
+    if did_key(did, &key) < 0:
+        return BAD_DID
+    return intern_did_key(names, &key, did, number)
 
 
 cdef int more_paths(Names *names) noexcept nogil:

@@ -6,7 +6,7 @@ unknown type is kept. Other records stay bytes for Python; here they are checked
 DIDs and record URIs that stand in them as whole texts are interned, so that one question to the store answers for all of them.
 """
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
 from libc.string cimport memcmp
 
@@ -14,14 +14,16 @@ from indexer._fastpath.cbor cimport ALL_DEVIATIONS, BYTES, MAP, TEXT, Tolerance,
 from indexer._fastpath.collections cimport (
     HAS_EXTERNAL, HAS_GALLERY, HAS_IMAGES, HAS_MENTIONS, HAS_RECORD, HAS_VIDEO, IS_QUOTE, IS_REPLY, POST, collection_code,
 )
+from indexer._fastpath.did cimport DidKey
 from indexer._fastpath.fields cimport (
-    StrongReference, next_key, read_created_at, read_digest, read_reference, read_strong_reference, split_uri,
+    StrongReference, next_key, read_created_at, read_digest, read_reference, read_strong_reference, read_usual_reference, split_uri,
 )
-from indexer._fastpath.interning cimport Names, Reference, intern_did, intern_key
+from indexer._fastpath.interning cimport Names, Reference, intern_did, intern_did_key, intern_key
 from indexer._fastpath.reasons cimport BAD_DID, BAD_SYNTAX, OK, OUT_OF_MEMORY, TRAILING_BYTES, WRONG_TYPE
 from indexer._fastpath.rows cimport RECORD_INVALID, RECORD_NOT_MAP, RECORD_TYPE, Gathered, Row
-from indexer._fastpath.span cimport Slice, Span, span_of_slice, take
+from indexer._fastpath.span cimport Slice, Span, left, slice_at, span_of_slice, take
 from indexer._fastpath.tolerant cimport read_head_tolerant, skip
+from indexer._fastpath.usual cimport USUAL_DID, UsualReference, usual_reply
 
 cdef enum:
     MAX_TEXT = 3000
@@ -29,6 +31,19 @@ cdef enum:
     MAX_TAG = 640
     MAX_LANGS = 3
     MAX_NAMES = 1024  # interned per record that stays bytes
+
+# The keys of a post, in the order in which DAG-CBOR sorts them.
+cdef enum PostKey:
+    OTHER_KEY = 0
+    TAGS_KEY = 1
+    TEXT_KEY = 2
+    TYPE_KEY = 3
+    EMBED_KEY = 4
+    LANGS_KEY = 5
+    REPLY_KEY = 6
+    FACETS_KEY = 7
+    CREATED_AT_KEY = 8
+    LAST_KEY = 9
 
 
 cdef int step_over(Span *s, Slice *passed) noexcept nogil:
@@ -58,14 +73,41 @@ cdef int read_texts(Span *s, uint64_t most, size_t longest) noexcept nogil:
     return RECORD_INVALID if code == WRONG_TYPE else code
 
 
-cdef int read_reply(Names *names, Span *s, Row *row, Slice *detail) noexcept nogil:
+cdef int read_usual_reply(Names *names, Span *s, Row *row) noexcept nogil:
+    """{root, parent} of the usual layout. False, with nothing interned and `s` where it was, for any other form; a code below zero where memory
+    has run out."""
+    cdef UsualReference root, parent
+    cdef DidKey root_did, parent_did
+    cdef int64_t root_key, parent_key
+    cdef uint32_t number
+    cdef const uint8_t *after = usual_reply(s.p, s.end, &root, &parent)
+    if after == NULL or not (
+            read_usual_reference(&root, &root_did, &root_key) and read_usual_reference(&parent, &parent_did, &parent_key)):
+        return False
+    if intern_did_key(names, &parent_did, slice_at(parent.did, USUAL_DID), &number) < 0:
+        return OUT_OF_MEMORY
+    row.first.did = number + 1
+    row.first.key = parent_key
+    if intern_did_key(names, &root_did, slice_at(root.did, USUAL_DID), &number) < 0:
+        return OUT_OF_MEMORY
+    row.second.did = number + 1
+    row.second.key = root_key
+    row.flags |= IS_REPLY
+    s.p = after
+    return True
+
+
+cdef int read_reply(Names *names, Span *s, Row *row) noexcept nogil:
     """{root, parent}, both strong references. A reference to what is no record (a handle's, say) leaves its columns empty."""
     cdef StrongReference root, parent
     cdef Slice key, passed
     cdef uint64_t pairs, i
     cdef bint sorted = True
     cdef int found
-    cdef int code = read_map(s, &pairs)
+    cdef int code = read_usual_reply(names, s, row)
+    if code:
+        return OK if code > 0 else code
+    code = read_map(s, &pairs)
     if code != OK:
         return code
     root.uri.p = NULL
@@ -214,6 +256,7 @@ cdef int read_feature(Gathered *gathered, Span *s, Row *row) noexcept nogil:
         return code
     kind.p = NULL
     did.p = NULL
+    did.n = 0
     key.p = NULL
     key.n = 0
     for i in range(pairs):
@@ -276,12 +319,65 @@ cdef int read_facets(Gathered *gathered, Span *s, Row *row) noexcept nogil:
     return OK
 
 
+cdef inline int known_key(Slice key) noexcept nogil:
+    if is_text(key, b"text", 4):
+        return TEXT_KEY
+    if is_text(key, b"$type", 5):
+        return TYPE_KEY
+    if is_text(key, b"createdAt", 9):
+        return CREATED_AT_KEY
+    if is_text(key, b"reply", 5):
+        return REPLY_KEY
+    if is_text(key, b"embed", 5):
+        return EMBED_KEY
+    if is_text(key, b"facets", 6):
+        return FACETS_KEY
+    if is_text(key, b"langs", 5):
+        return LANGS_KEY
+    return TAGS_KEY if is_text(key, b"tags", 4) else OTHER_KEY
+
+
+cdef inline int take_usual_key(Span *s, int after, Slice *key) noexcept nogil:
+    """Step over a key that sorts after the known one `after`, without looking at its order, its characters, its head by themselves;
+    OTHER_KEY, and `s` where it was, for every other key."""
+    cdef const uint8_t *p = s.p
+    cdef int known = OTHER_KEY
+    cdef size_t n = 5
+    if left(s) < 10:
+        return OTHER_KEY
+    if p[0] == 0x65:
+        if memcmp(p + 1, <const char *> b"$type", 5) == 0:
+            known = TYPE_KEY
+        elif memcmp(p + 1, <const char *> b"embed", 5) == 0:
+            known = EMBED_KEY
+        elif memcmp(p + 1, <const char *> b"langs", 5) == 0:
+            known = LANGS_KEY
+        elif memcmp(p + 1, <const char *> b"reply", 5) == 0:
+            known = REPLY_KEY
+    elif memcmp(p, <const char *> b"\x64text", 5) == 0:
+        known = TEXT_KEY
+        n = 4
+    elif memcmp(p, <const char *> b"\x69createdAt", 10) == 0:
+        known = CREATED_AT_KEY
+        n = 9
+    elif memcmp(p, <const char *> b"\x66facets", 7) == 0:
+        known = FACETS_KEY
+        n = 6
+    if known <= after:
+        return OTHER_KEY
+    key[0] = slice_at(p + 1, n)
+    s.p = p + 1 + n
+    return known
+
+
 cdef int parse_post(Gathered *gathered, Row *row, Slice *detail) noexcept nogil:
     """Fill the row of a post from `row.record`; gives what edges.parse_edge gives."""
     cdef Span s = span_of_slice(row.record)
     cdef Slice key, text, created_at, kind, embed, passed
     cdef uint64_t pairs, i
     cdef bint sorted = True
+    cdef int before = OTHER_KEY
+    cdef int known
     cdef int code = read_map(&s, &pairs)
     if code != OK:
         return RECORD_NOT_MAP if code == WRONG_TYPE else code
@@ -293,28 +389,33 @@ cdef int parse_post(Gathered *gathered, Row *row, Slice *detail) noexcept nogil:
     key.n = 0
     row.mentions_start = gathered.mention_count
     for i in range(pairs):
-        code = next_key(&s, &key, &sorted)
-        if code < 0:
-            return code
-        if is_text(key, b"text", 4):
+        known = take_usual_key(&s, before, &key)
+        before = known
+        if known == OTHER_KEY:
+            code = next_key(&s, &key, &sorted)
+            if code < 0:
+                return code
+            known = known_key(key)
+            before = LAST_KEY
+        if known == TEXT_KEY:
             code = read_text(&s, &text)
             if code == OK and text.n > MAX_TEXT:
                 code = RECORD_INVALID
-        elif is_text(key, b"$type", 5):
+        elif known == TYPE_KEY:
             code = read_text(&s, &kind)
-        elif is_text(key, b"createdAt", 9):
+        elif known == CREATED_AT_KEY:
             code = read_text(&s, &created_at)
-        elif is_text(key, b"reply", 5):
-            code = read_reply(&gathered.names, &s, row, detail)
-        elif is_text(key, b"embed", 5):
+        elif known == REPLY_KEY:
+            code = read_reply(&gathered.names, &s, row)
+        elif known == EMBED_KEY:
             code = step_over(&s, &embed)
             if code == OK:
                 code = read_embed(&gathered.names, embed, row, 1)
-        elif is_text(key, b"facets", 6):
+        elif known == FACETS_KEY:
             code = read_facets(gathered, &s, row)
-        elif is_text(key, b"langs", 5):
+        elif known == LANGS_KEY:
             code = read_texts(&s, MAX_LANGS, MAX_TAG)
-        elif is_text(key, b"tags", 4):
+        elif known == TAGS_KEY:
             code = read_texts(&s, MAX_TAGS, MAX_TAG)
         else:
             code = step_over(&s, &passed)

@@ -8,7 +8,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp
 
 from indexer._fastpath.arena cimport Arena, arena_free, arena_init, arena_take
-from indexer._fastpath.car cimport Block, find_block, hash_blocks, index_blocks, read_car_header
+from indexer._fastpath.car cimport Block, find_block, hash_blocks, index_blocks, read_car_header, same_cid
 from indexer._fastpath.cid cimport make_cid
 from indexer._fastpath.commit cimport read_commit, signed_digest, unsigned_bytes
 from indexer._fastpath.frame cimport FRAME_COMMIT, CommitFrame, read_commit_body, read_frame_header
@@ -108,7 +108,7 @@ cdef int check_commit(const CommitFrame *frame, Arena *arena, int prove, Proof *
     at[0] = s.p
     if code < 0:
         return code
-    if memcmp(root, frame.commit, 36) != 0:
+    if not same_cid(root, frame.commit):
         at[0] = root
         return COMMIT_NOT_ROOT
     code = index_blocks(&s, arena, &out.index)

@@ -53,10 +53,11 @@ ctypedef struct Row:
     Reference first  # subject of an edge, parent of a post
     Reference second  # via of an edge, root of a post
     Reference third  # what a post quotes
-    uint8_t first_digest[32]  # CID of the subject, or of the quoted post
-    uint8_t second_digest[32]  # CID of via
     uint32_t mentions_start
     uint32_t mentions
+    # Not cleared: there where `has_first_digest` and `has_second_digest` say so.
+    uint8_t first_digest[32]  # CID of the subject, or of the quoted post
+    uint8_t second_digest[32]  # CID of via
 
 
 # What parsing a record adds to, besides its row.

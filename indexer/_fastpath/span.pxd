@@ -19,6 +19,13 @@ ctypedef struct Slice:
     size_t n
 
 
+cdef inline Slice slice_at(const uint8_t *p, size_t n) noexcept nogil:
+    cdef Slice out
+    out.p = p
+    out.n = n
+    return out
+
+
 cdef inline Span span_of(const uint8_t *p, size_t n) noexcept nogil:
     cdef Span s
     s.p = p

@@ -7,7 +7,6 @@ from libc.string cimport memchr, memcmp
 from indexer._fastpath.objects cimport slice_of_bytes, text_of, utf8_of
 from indexer._fastpath.reasons cimport BAD_DATETIME, BAD_SYNTAX, OK, fail
 from indexer._fastpath.span cimport Slice
-from indexer._fastpath.text cimport text_datetime24
 
 
 cdef inline bint is_digit(uint8_t c) noexcept nogil:
@@ -176,7 +175,7 @@ cdef inline int days_in_month(int year, int month) noexcept nogil:
     return 30 if month == 4 or month == 6 or month == 9 or month == 11 else 31
 
 
-cdef int datetime_ms(Slice text, int64_t *milliseconds, bint *canonical) noexcept nogil:
+cdef int any_datetime_ms(Slice text, int64_t *milliseconds, bint *canonical) noexcept nogil:
     cdef const uint8_t *p = text.p
     cdef int year, month, day, hour, minute, second
     cdef int fraction = 0
@@ -184,19 +183,6 @@ cdef int datetime_ms(Slice text, int64_t *milliseconds, bint *canonical) noexcep
     cdef int offset_hour, offset_minute
     cdef size_t i = 19
     cdef size_t fraction_digits = 0
-    cdef int fields[7]
-    if text.n == 24 and text_datetime24(p, fields):
-        # Nearly every time is written like this: seven numbers, nothing else to look at.
-        canonical[0] = True
-        if not (1 <= fields[1] <= 12 and 1 <= fields[2] <= days_in_month(fields[0], fields[1])):
-            return BAD_DATETIME
-        if fields[3] > 23 or fields[4] > 59 or fields[5] > 59:
-            return BAD_DATETIME
-        milliseconds[0] = (
-            days_since_1970(fields[0], fields[1], fields[2]) * 86400000
-            + <int64_t> (fields[3] * 60 + fields[4]) * 60000 + fields[5] * 1000 + fields[6]
-        )
-        return OK
     canonical[0] = False
     if text.n < 20 or text.n > 64:
         return BAD_DATETIME

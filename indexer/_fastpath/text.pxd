@@ -1,6 +1,6 @@
 """Text checks and base32/base64 at the speed of memory (text.h)."""
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 
 cdef extern from "text.h" nogil:
@@ -11,6 +11,6 @@ cdef extern from "text.h" nogil:
     const char *TEXT_SORTABLE
     bint text_base32_groups(const uint8_t *first, const uint8_t *second, uint64_t *out)
     bint text_sortable_groups(const uint8_t *first, const uint8_t *second, uint64_t *out)
-    int text_datetime24(const uint8_t *p, int *out)
+    bint text_datetime24(const uint8_t *p, int64_t *milliseconds)
     void text_base32_write(const uint8_t *data, size_t n, uint8_t *out)
     size_t text_base64_write(const uint8_t *data, size_t n, uint8_t *out)
