@@ -9,7 +9,7 @@ Owns: the order of the staging tables' columns (docs/ARCHITECTURE.md). Bodies ha
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcpy
 
 from indexer._fastpath.collections cimport BLOCK, FOLLOW, LIKE, REPOST
@@ -306,7 +306,9 @@ cdef bytes copy_deletes(const WaveRows *wave):
 
 
 cdef int compare_repositories(const void *a, const void *b) noexcept nogil:
-    return compared((<const RepositoryRow *> a).actor, (<const RepositoryRow *> b).actor)
+    cdef int64_t first = (<const RepositoryRow *> a).actor
+    cdef int64_t second = (<const RepositoryRow *> b).actor
+    return (first > second) - (first < second)
 
 
 cdef bytes copy_repositories(RepositoryRow *repositories, uint32_t count):
