@@ -1,8 +1,8 @@
 """Applies the ops of a batch on every record type that is neither an edge nor a post.
 
 They are few, so they are settled here, one after the other in stream order, against what is stored; then the
-difference is written. What depends
-on nothing that other batches change is done before the transaction's turn (StagedRecords).
+difference is written. What depends on nothing that other batches change is done before the transaction's turn
+(StagedRecords).
 """
 
 from __future__ import annotations
