@@ -24,6 +24,7 @@ from indexer.api.metrics import counting, worker_requests
 from indexer.api.services import open_services
 from indexer.config import Settings
 from indexer.errors import StoreError
+from indexer.ops.garbage import collect_seldom
 from indexer.store.migrate import check
 from indexer.sync.account_keys import AccountKeys
 from indexer.sync.identity import IdentityResolver, IdentitySettings
@@ -36,6 +37,11 @@ RETRY_SECONDS = 1.0
 
 LOOKUPS_SECONDS = 1.0
 """How often, at most, a worker says what it looked up; with an answer."""
+
+NICENESS = 5
+"""What workers are nicer than the process that started them: where the processors are all busy, answers wait, not the
+stream. Beside an ingest process on the same cores a worker has a quarter of its share, and all that it leaves.
+"""
 
 log = structlog.get_logger("indexer.api")
 
@@ -141,4 +147,6 @@ def run_api(settings: Settings) -> None:
 
 def load_worker(settings: Settings, *_: Any) -> Any:
     """In a worker process: the RSGI application."""
+    os.nice(NICENESS)
+    collect_seldom()  # what is kept for answers is much, and free of cycles
     return Worker(settings)

@@ -45,7 +45,7 @@ class Plan:
     viewers: int = 200
     seconds: float = 3.0
     warming: float = 1.0
-    sessions_warming: float = POLL_SECONDS
+    sessions_warming: float = 3 * POLL_SECONDS
     cost_events: int = 280_000
     workers: int = 0
     quiet: bool = False

@@ -1,4 +1,4 @@
-"""How often Python looks for cycles in a process that indexes.
+"""How often Python looks for cycles in a process that indexes or answers.
 
 Owns three numbers; knows nothing of what the process holds.
 """

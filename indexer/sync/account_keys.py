@@ -12,7 +12,7 @@ from indexer.sync.did_document import SIGNING_KEY, DidDocument
 from indexer.sync.identity import IdentityResolver
 from indexer.sync.ttl_cache import LookupCache, Outcome
 
-HELD_SECONDS = 60.0
+HELD_SECONDS = 300.0
 HELD_KEYS = 100_000
 """Stored keys held in memory, about 0.4 KB each."""
 
