@@ -174,3 +174,52 @@ async def test_every_question_fits_the_schema(postgres_url: str) -> None:
             broken[name] = str(error)
     await connection.close()
     assert not broken
+
+
+OF_POSTS = (
+    "rkey, actor, sort_at, indexed_at, parent_key, parent_actor, root_key, root_actor, quote_key, quote_actor, "
+    "flags, cid, record"
+)
+
+
+async def test_posts_of_before_keep_every_column(empty_postgres_url: str) -> None:
+    async with _at(empty_postgres_url, 13) as connection:
+        rows = [
+            (7, 1, 5, 6, None, None, None, None, None, None, 0, b"c" * 32, b"r"),
+            (8, 2, 5, 6, 7, 1, None, None, None, None, 3, b"d" * 32, b"long" * 5_000),
+            (9, 2_147_483_647, -5, 6, 8, 2, 7, 1, -3, 2_147_483_647, 1024, b"e" * 32, bytes(range(256)) * 40),
+        ]
+        insert = (
+            f"INSERT INTO post ({OF_POSTS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+        )
+        await connection.executemany(insert, rows)
+        await migrate_connection(connection)
+        found = await connection.fetch(f"SELECT {OF_POSTS} FROM post ORDER BY rkey")
+        assert [tuple(row) for row in found] == rows
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await connection.execute(insert, *rows[0])
+
+
+async def test_small_tables_of_before_keep_their_rows_and_need_no_toast_table(
+    empty_postgres_url: str,
+) -> None:
+    rows: dict[str, tuple[Any, ...]] = {
+        "repo": (1, 2, b"d" * 32, 1),
+        "rare_key": (-5, "app.bsky.feed.post/" + "k" * 512),
+        "cursor": ("wss://relay.example", "0/1", 3, 4),
+        "labeler_cursor": ("did:plc:a", 6),
+    }
+    async with _at(empty_postgres_url, 12) as connection:
+        for table, row in rows.items():
+            places = ", ".join(f"${place}" for place in range(1, len(row) + 1))
+            await connection.execute(f"INSERT INTO {table} VALUES ({places})", *row)
+        progress = await connection.fetch("SELECT * FROM search_progress ORDER BY what")
+        await migrate_connection(connection)
+        for table, row in rows.items():
+            assert [tuple(found) for found in await connection.fetch(f"SELECT * FROM {table}")] == [row]
+        assert await connection.fetch("SELECT * FROM search_progress ORDER BY what") == progress
+        toasted = await connection.fetch(
+            "SELECT relname FROM pg_class WHERE relname = ANY ($1::text[]) AND reltoastrelid <> 0",
+            [*rows, "search_progress"],
+        )
+        assert toasted == []
