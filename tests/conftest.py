@@ -21,6 +21,7 @@ import redis
 import structlog
 from hypothesis import HealthCheck, settings
 
+from indexer.config import PREFIX, settings_info
 from indexer.ops.embedded import EmbeddedServers, Tuning, ephemeral_servers
 from indexer.store.migrate import migrate
 
@@ -29,6 +30,10 @@ Result = TypeVar("Result")
 # A busy machine is no finding.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+# Settings of whoever runs the tests are none of the tests', nor of the programs that these start.
+for _variable in (PREFIX + "CONFIG", *(info.variable for info in settings_info().values())):
+    os.environ.pop(_variable, None)
 
 _TEST_TUNING = Tuning(
     # A test's data need not survive the machine, only the killing of processes; and memory is for the tests.

@@ -30,7 +30,7 @@ from indexer.sync.fetch import Fetcher
 from indexer.sync.identity import IdentityResolver, IdentitySettings
 from indexer.sync.pds import PdsClient
 from indexer.sync.resync import Resynchronizer
-from tests.sync.hosted import SYNC, HostedWorld
+from tests.sync.hosted import HostedWorld
 from tests.sync.servers import Answer, http_server
 
 pytestmark = pytest.mark.anyio
@@ -200,8 +200,7 @@ async def test_commits_during_the_download_are_run_after_it(hosted: HostedWorld,
         alice.create_record(POST, {"text": "lost"})
         shown = alice.create_record(POST, {"text": "does not connect"})
         hosted.publish(alice)
-        route = f"{SYNC}getRepo?did={alice.did}"
-        hosted.http.routes[route] = Answer(hosted.http.routes[route].body, delay=0.4)
+        hosted.delay_download(alice, 0.4)
         await run.feed(shown.frame)
         await until(lambda: any("getRepo" in asked for asked in hosted.http.asked))
         for number in range(5):
@@ -221,8 +220,7 @@ async def test_a_sync_event_during_the_download_is_not_forgotten(
         alice.create_record(POST, {"text": "lost"})
         shown = alice.create_record(POST, {"text": "does not connect"})
         hosted.publish(alice)
-        route = f"{SYNC}getRepo?did={alice.did}"
-        hosted.http.routes[route] = Answer(hosted.http.routes[route].body, delay=0.4)
+        hosted.delay_download(alice, 0.4)
         await run.feed(shown.frame)
         await until(lambda: any("getRepo" in asked for asked in hosted.http.asked))
         alice.create_record(POST, {"text": "lost as well"})

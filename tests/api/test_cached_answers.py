@@ -188,9 +188,11 @@ async def writing(postgres_url: str, redis_url: str) -> AsyncIterator[CacheWrite
 class Play:
     """One run: a stream of commits, and questions in between."""
 
-    def __init__(self, seed: int, both: Both, writer: CacheWriter, pipeline: Pipeline) -> None:
+    def __init__(
+        self, seed: int, both: Both, writer: CacheWriter, pipeline: Pipeline, events: int = STEPS * 6
+    ) -> None:
         self.random = random.Random(seed)
-        self.stream = Stream(seed, events=STEPS * 6, statuses=(None, None, None, "deactivated", "takendown"))
+        self.stream = Stream(seed, events=events, statuses=(None, None, None, "deactivated", "takendown"))
         self.events = self.stream.shuffled(0.2)
         self.both, self.writer, self.pipeline = both, writer, pipeline
         self.viewers = [Account(0, account.did, "") for account in self.stream.accounts[:4]]
@@ -452,7 +454,8 @@ async def test_what_is_warm_asks_for_the_version_alone(
     viewer has seen it before or not.
     """
     async with writing(postgres_url, servers.redis_url) as writer, Pipeline(postgres_url) as pipeline:
-        play = Play(6, both, writer, pipeline)
+        # more events bring more lists and embedded records, so their number is this test's, not INDEXER_CACHED_ANSWERS'
+        play = Play(6, both, writer, pipeline, events=180)
         await play.commit([event.frame for event in play.events])
         await play.timelines_are_cached()
         first, second = play.viewers[:2]

@@ -103,6 +103,52 @@ async def test_a_page_costs_the_same_questions_whatever_its_size(
     assert sum(counter.values()) <= 10, counter
 
 
+async def test_no_method_asks_again_for_more_items(world: World, client: Client) -> None:
+    """A page of 40 costs no kind of question more often than a page of 3, whatever the method; nothing is kept here."""
+    ada = await world.account("ada", profile={})
+    first = await world.post(ada)
+    others = [await world.account(f"f{number}x", profile={}) for number in range(40)]
+    posts = []
+    for other in others:
+        await world.follow(ada, other)
+        await world.follow(other, ada)
+        posts.append(await world.post(other, "a reply", reply=first))
+        await world.edge(REPOST, ada, posts[-1])
+        await world.edge(REPOST, other, first)
+        await world.edge(LIKE, other, first)
+        await world.edge(LIKE, ada, posts[-1])
+        await world.mute(ada, await world.account(f"m{other.id}x", profile={}))
+    methods: list[tuple[str, str, dict[str, object]]] = [
+        ("feed.getAuthorFeed", "feed", {"actor": ada.did}),
+        ("feed.getActorLikes", "feed", {"actor": ada.did}),
+        ("feed.getLikes", "likes", {"uri": first.uri}),
+        ("feed.getRepostedBy", "repostedBy", {"uri": first.uri}),
+        ("graph.getFollows", "follows", {"actor": ada.did}),
+        ("graph.getFollowers", "followers", {"actor": ada.did}),
+        ("graph.getMutes", "mutes", {}),
+        ("feed.getPosts", "posts", {"uris": [post.uri for post in posts]}),
+        ("actor.getProfiles", "profiles", {"actors": [other.did for other in others]}),
+    ]
+
+    async def cost(method: str, items: str, params: dict[str, object], size: int) -> Counter[str]:
+        lists = {name: value[:size] for name, value in params.items() if isinstance(value, list)}
+        sized = lists or {"limit": size}
+        counter: Counter[str] = Counter()
+        token = asked.set(counter)
+        answer = await client.get(f"app.bsky.{method}", {**params, **sized}, viewer=ada)
+        asked.reset(token)
+        assert len(answer[items]) == size, method
+        return counter
+
+    for method, items, params in methods:
+        most = 25 if any(isinstance(value, list) for value in params.values()) else 40
+        await cost(method, items, params, most)  # learns the accounts' ids
+        few = await cost(method, items, params, 3)
+        many = await cost(method, items, params, most)
+        assert few, method
+        assert many <= few, (method, many - few)
+
+
 async def test_profile_shows_relation_counts_and_known_followers(world: World, client: Client) -> None:
     ada = await world.account("ada", profile={"displayName": "Ada"})
     bob = await world.account("bob", profile={"displayName": "Bob", "description": "builder"})

@@ -35,6 +35,11 @@ class HostedWorld:
             orjson.dumps(status if account.active else status | {"status": account.status})
         )
 
+    def delay_download(self, account: Account, seconds: float) -> None:
+        """Make the PDS wait before it sends the repository that it has of an account now."""
+        route = f"{SYNC}getRepo?did={account.did}"
+        self.http.routes[route] = Answer(self.http.routes[route].body, delay=seconds)
+
     def refuse(self, account: Account, error: str, status: int = 400) -> None:
         """Make the PDS answer an error to every question about an account."""
         answer = Answer(orjson.dumps({"error": error, "message": "no"}), status)

@@ -22,7 +22,7 @@ from indexer.sync.fetch import Fetcher
 from indexer.sync.pds import PdsClient
 from indexer.sync.policy import RepositoryState
 from indexer.sync.resync import Resynchronizer, ResyncLimits, Statistics
-from tests.sync.hosted import SYNC, HostedWorld
+from tests.sync.hosted import HostedWorld
 from tests.sync.servers import Answer, HttpServer
 
 pytestmark = pytest.mark.anyio
@@ -191,8 +191,7 @@ async def test_commits_that_arrive_during_the_download_are_run_after_it(http: Ht
         alice.create_record(POST, {"text": "lost"})
         shown = alice.create_record(POST, {"text": "not connected"})
         hosted.publish(alice)
-        route = f"{SYNC}getRepo?did={alice.did}"
-        http.routes[route] = Answer(http.routes[route].body, delay=0.3)
+        hosted.delay_download(alice, 0.3)
         await index.feed(shown.frame)
         await until(lambda: any("getRepo" in asked for asked in http.asked))
         for number in range(5):
@@ -214,8 +213,7 @@ async def test_too_much_to_hold_is_fetched_again(http: HttpServer) -> None:
         alice.create_record(POST, {"text": "lost"})
         shown = alice.create_record(POST, {"text": "not connected"})
         hosted.publish(alice)
-        route = f"{SYNC}getRepo?did={alice.did}"
-        http.routes[route] = Answer(http.routes[route].body, delay=0.2)
+        hosted.delay_download(alice, 0.2)
         await index.feed(shown.frame)
         await until(lambda: any("getRepo" in asked for asked in http.asked))
         for number in range(10):
@@ -234,8 +232,7 @@ async def test_a_repository_in_step_is_held_back_while_it_is_fetched(http: HttpS
     async with indexer(hosted) as index:
         for data in hosted.world.frames:
             await index.feed(data)
-        route = f"{SYNC}getRepo?did={alice.did}"
-        http.routes[route] = Answer(http.routes[route].body, delay=0.2)
+        hosted.delay_download(alice, 0.2)
         index.states[alice.did] = RepositoryState.DESYNCHRONIZED
         index.resync.request(alice.did, index.actor(alice.did))
         await until(lambda: any("getRepo" in asked for asked in http.asked))
