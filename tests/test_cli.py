@@ -184,6 +184,15 @@ def test_numbers_out_of_range_are_refused_before_any_work(
 
 
 @pytest.mark.parametrize("what", ["ingest", "read"])
+def test_a_chart_that_could_not_be_written_is_refused_before_anything_is_measured(
+    what: str, tmp_path: Path
+) -> None:
+    done = run("bench", what, "--plot", str(tmp_path / "none" / "chart.svg"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("indexer bench: plot: expected a file in a directory that exists, got ")
+
+
+@pytest.mark.parametrize("what", ["ingest", "read"])
 def test_a_benchmark_of_more_events_than_its_accounts_can_have_is_refused(what: str) -> None:
     done = run("bench", what, "--accounts", "2", "--simulate", "900000")
     assert done.returncode == 2

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer import __version__
-from indexer.cli.numbers import positive, rate, whole
+from indexer.cli import bench
+from indexer.cli.numbers import rate, whole
 from indexer.config import Loaded
 from indexer.errors import ConfigError, FileFormatError
 
@@ -185,96 +186,8 @@ def _import_private(loaded: Loaded, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _bench_arguments(parser: argparse.ArgumentParser) -> None:
-    kinds = parser.add_subparsers(dest="what", required=True, metavar="ingest|read")
-    ingest = kinds.add_parser("ingest", help="how many events a second become durable")
-    source = ingest.add_mutually_exclusive_group()
-    source.add_argument("--frames", type=Path, metavar="FILE", help="frames to play")
-    source.add_argument(
-        "--simulate", type=whole(1), default=200_000, metavar="N", help="events to simulate (200000)"
-    )
-    ingest.add_argument(
-        "--docs",
-        type=Path,
-        metavar="FILE",
-        help="DID documents of --frames, to verify signatures with (found beside it)",
-    )
-    ingest.add_argument("--accounts", type=whole(2), default=20_000, help="accounts to simulate (20000)")
-    ingest.add_argument(
-        "--verify",
-        choices=["hashes", "full"],
-        default="hashes",
-        help="check hashes only, or signatures and proofs too (hashes)",
-    )
-    ingest.add_argument(
-        "--rate", type=positive, help="events a second that the relay sends (as fast as it goes)"
-    )
-    read = kinds.add_parser("read", help="how fast the API answers, alone and while events flow in")
-    read.add_argument(
-        "--simulate", type=whole(1), default=60_000, metavar="N", help="events of history (60000)"
-    )
-    read.add_argument(
-        "--live", type=whole(1), default=20_000, metavar="N", help="events sent meanwhile (20000)"
-    )
-    read.add_argument("--rate", type=positive, default=500.0, help="events a second sent meanwhile (500)")
-    read.add_argument("--accounts", type=whole(2), default=2_000, help="accounts to simulate (2000)")
-    read.add_argument("--viewers", type=whole(1), default=200, help="accounts that read (200)")
-    read.add_argument(
-        "--follows", type=whole(0), default=20, help="accounts that each of them follows besides (20)"
-    )
-    read.add_argument(
-        "--celebrity",
-        type=whole(0),
-        default=0,
-        metavar="N",
-        help="more followers of the most followed account (0)",
-    )
-    read.add_argument("--seconds", type=positive, default=3.0, help="seconds of each measurement (3)")
-    for kind in (ingest, read):
-        kind.add_argument("--plot", type=Path, metavar="FILE", help="write a chart (SVG)")
-        _json_flag(kind)
-
-
 def _bench(_loaded: Loaded, arguments: argparse.Namespace) -> int:
-    import msgspec
-
-    from indexer.cli import bench_chart, bench_ingest, bench_network, bench_read, bench_read_report
-
-    if arguments.what == "read":
-        result = bench_read.run(
-            bench_network.Plan(
-                events=arguments.simulate,
-                accounts=arguments.accounts,
-                live_events=arguments.live,
-                follows=arguments.follows,
-                celebrity=arguments.celebrity,
-                rate=arguments.rate,
-                viewers=min(arguments.viewers, arguments.accounts),
-                seconds=arguments.seconds,
-                quiet=arguments.json,
-            )
-        )
-        chart, text = bench_read_report.as_svg(result), bench_read_report.as_text(result)
-    else:
-        for file in filter(None, (arguments.frames, arguments.docs)):
-            if not file.is_file():
-                raise FileFormatError(f"expected a file, found none: {file}")
-        result = bench_ingest.run(
-            bench_ingest.Plan(
-                frames=arguments.frames,
-                events=arguments.simulate,
-                accounts=arguments.accounts,
-                verify=arguments.verify,
-                rate=arguments.rate,
-                quiet=arguments.json,
-                documents=arguments.docs,
-            )
-        )
-        chart, text = bench_chart.as_svg(result), bench_ingest.as_text(result)
-        del result["samples"]
-    if arguments.plot is not None:
-        arguments.plot.write_text(chart, encoding="utf-8")
-    print(msgspec.json.encode(result).decode() + "\n" if arguments.json else text, end="")
+    bench.run(arguments)
     return 0
 
 
@@ -479,7 +392,7 @@ COMMANDS = {
             "measure what this machine takes in and answers",
             _bench,
             ("operations",),
-            _bench_arguments,
+            bench.add_arguments,
         ),
         Command(
             "config",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -118,7 +119,7 @@ async def test_no_method_asks_again_for_more_items(world: World, client: Client)
         await world.edge(LIKE, other, first)
         await world.edge(LIKE, ada, posts[-1])
         await world.mute(ada, await world.account(f"m{other.id}x", profile={}))
-    methods: list[tuple[str, str, dict[str, object]]] = [
+    methods: list[tuple[str, str, dict[str, Any]]] = [
         ("feed.getAuthorFeed", "feed", {"actor": ada.did}),
         ("feed.getActorLikes", "feed", {"actor": ada.did}),
         ("feed.getLikes", "likes", {"uri": first.uri}),
@@ -130,9 +131,9 @@ async def test_no_method_asks_again_for_more_items(world: World, client: Client)
         ("actor.getProfiles", "profiles", {"actors": [other.did for other in others]}),
     ]
 
-    async def cost(method: str, items: str, params: dict[str, object], size: int) -> Counter[str]:
+    async def cost(method: str, items: str, params: dict[str, Any], size: int) -> Counter[str]:
         lists = {name: value[:size] for name, value in params.items() if isinstance(value, list)}
-        sized = lists or {"limit": size}
+        sized: dict[str, Any] = lists or {"limit": size}
         counter: Counter[str] = Counter()
         token = asked.set(counter)
         answer = await client.get(f"app.bsky.{method}", {**params, **sized}, viewer=ada)
