@@ -132,8 +132,8 @@ class Sessions:
     _begin: float = math.inf
 
     async def run(self, seconds: float, warming: float, begin: Callable[[], None]) -> dict[str, Any]:
-        """Let the sessions go on for `warming` seconds (in POLL_SECONDS each polls once, of any worker), then call `begin`, and
-        measure them for `seconds`: what was asked -> cell, and `all`.
+        """Let the sessions go on for `warming` seconds (in POLL_SECONDS each polls once, of any worker), then call
+        `begin`, and measure them for `seconds`: what was asked -> cell, and `all`.
 
         A poll's latency counts from the moment at which it was due, however late it could be asked; `missed` are those
         that could not be asked until the end.
