@@ -259,7 +259,7 @@ def test_up_serves_while_no_upstream_answers_and_keeps_its_data(state: Path) -> 
     first = Daemon("up", **settings)
     assert fetch(f"{first.url}/xrpc/_health")[0] == 200
     assert fetch(f"{first.url}/xrpc/app.bsky.actor.getProfile?actor=nobody.test")[0] == 400
-    assert first.stop(signal.SIGINT) == 130, "".join(first.log)
+    assert first.stop(signal.SIGINT) == 0, "".join(first.log)
     assert any("migrated the schema" in line for line in first.log)
     second = Daemon("up", **settings)
     assert second.stop() == 0, "".join(second.log)

@@ -31,7 +31,7 @@ def playing(
     """
     command = [*COMMAND, "simulate", "--frames", str(path), "--rate", str(rate or 0), "--port", str(port)]
     if documents is not None:
-        command += ["--documents", str(documents)]
+        command += ["--docs", str(documents)]
     with subprocess.Popen(command, env=own_environment(), stdout=subprocess.PIPE) as relay:
         try:
             assert relay.stdout is not None

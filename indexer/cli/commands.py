@@ -220,7 +220,7 @@ def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
         "--records-limit", type=whole(1), default=400, help="most records of one written repository (400)"
     )
     parser.add_argument(
-        "--documents", type=Path, metavar="FILE", help="the DID documents of --frames (found beside it)"
+        "--docs", type=Path, metavar="FILE", help="the DID documents of --frames (found beside it)"
     )
     _json_flag(parser)
 

@@ -54,8 +54,8 @@ def serve_frames(arguments: argparse.Namespace) -> None:
     from indexer.simulation.bulk import documents_path
     from indexer.simulation.demo import serve_file
 
-    documents = arguments.documents or documents_path(arguments.frames)
-    for path in (arguments.frames, arguments.documents):
+    documents = arguments.docs or documents_path(arguments.frames)
+    for path in (arguments.frames, arguments.docs):
         if path is not None and not path.is_file():
             raise ConfigError(f"expected a file, got {path}")
     if not documents.is_file():

@@ -22,8 +22,8 @@ MEANINGS = {
     BAD_DATA: "a file does not have the expected form",
     UNAVAILABLE: "Postgres, Redis or an upstream cannot be reached or started",
     BUG: "something that must always hold does not: a bug, or a damaged database",
-    INTERRUPTED: "stopped by Ctrl-C",
-    TERMINATED: "stopped by SIGTERM in the middle of work that was to end by itself",
+    INTERRUPTED: "stopped by Ctrl-C in the middle of work that was to end by itself, or asked twice to stop",
+    TERMINATED: "the same by SIGTERM",
 }
 
 _BY_ERROR: tuple[tuple[type[BaseException], int], ...] = (

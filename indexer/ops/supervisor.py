@@ -58,7 +58,7 @@ async def supervise(
 
     The workers start together, once those in `first` are ready; `on_ready` is called when all are. `check` is called
     every second and raises to end everything. A first signal drains them, last those in `first`; a second one kills.
-    The code is 0 after SIGTERM, 130 after SIGINT, else the fatal worker's.
+    The code is 0 where they drained, 128 and the signal's number where they were killed, else the fatal worker's.
     """
     state = _State(frozenset(worker.name for worker in first))
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -69,9 +69,9 @@ async def supervise(
                     async for received in signals:
                         if state.stopping.is_set():
                             _log.warning("asked again: killing what still runs")
+                            state.code = 128 + received
                             nursery.cancel_scope.cancel()
                             return
-                        state.code = 130 if received == signal.SIGINT else 0
                         nursery.start_soon(_stop, state, nursery)
 
                 async def watch() -> None:
