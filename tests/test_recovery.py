@@ -30,12 +30,11 @@ from indexer.sync.fetch import Fetcher
 from indexer.sync.identity import IdentityResolver, IdentitySettings
 from indexer.sync.pds import PdsClient
 from indexer.sync.resync import Resynchronizer
-from tests.sync.hosted import HostedWorld
+from tests.sync.hosted import POST, HostedWorld
 from tests.sync.servers import Answer, http_server
 
 pytestmark = pytest.mark.anyio
 
-POST = "app.bsky.feed.post"
 UPSTREAM = "ws://test"
 
 
@@ -147,10 +146,7 @@ async def test_a_lost_commit_is_made_up_for_and_the_stream_goes_on(
     alice = hosted.account("alice.test")
     async with running(hosted, postgres_url) as run:
         await run.feed(*hosted.world.frames)
-        alice.create_record(POST, {"text": "lost"})
-        shown = alice.create_record(POST, {"text": "does not connect"})
-        hosted.publish(alice)
-        await run.feed(shown.frame)
+        await run.feed(hosted.after_a_gap(alice))
         await run.settled(alice)
         await run.feed(alice.create_record(POST, {"text": "next"}).frame)
         assert await run.records(alice) == wanted(alice)
@@ -197,11 +193,9 @@ async def test_commits_during_the_download_are_run_after_it(hosted: HostedWorld,
     alice = hosted.account("alice.test")
     async with running(hosted, postgres_url) as run:
         await run.feed(*hosted.world.frames)
-        alice.create_record(POST, {"text": "lost"})
-        shown = alice.create_record(POST, {"text": "does not connect"})
-        hosted.publish(alice)
+        shown = hosted.after_a_gap(alice)
         hosted.delay_download(alice, 0.4)
-        await run.feed(shown.frame)
+        await run.feed(shown)
         await until(lambda: any("getRepo" in asked for asked in hosted.http.asked))
         for number in range(5):
             await run.feed(alice.create_record(POST, {"text": f"during {number}"}).frame)
@@ -217,11 +211,9 @@ async def test_a_sync_event_during_the_download_is_not_forgotten(
     alice = hosted.account("alice.test")
     async with running(hosted, postgres_url) as run:
         await run.feed(*hosted.world.frames)
-        alice.create_record(POST, {"text": "lost"})
-        shown = alice.create_record(POST, {"text": "does not connect"})
-        hosted.publish(alice)
+        shown = hosted.after_a_gap(alice)
         hosted.delay_download(alice, 0.4)
-        await run.feed(shown.frame)
+        await run.feed(shown)
         await until(lambda: any("getRepo" in asked for asked in hosted.http.asked))
         alice.create_record(POST, {"text": "lost as well"})
         await run.feed(alice.sync_event())

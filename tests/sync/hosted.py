@@ -8,6 +8,7 @@ from indexer.simulation.account import Account, World
 from indexer.sync.identity import IdentityResolver, IdentitySettings
 from tests.sync.servers import Answer, HttpServer
 
+POST = "app.bsky.feed.post"
 SYNC = "/xrpc/com.atproto.sync."
 
 
@@ -34,6 +35,13 @@ class HostedWorld:
         routes[f"{SYNC}getRepoStatus?did={did}"] = Answer(
             orjson.dumps(status if account.active else status | {"status": account.status})
         )
+
+    def after_a_gap(self, account: Account) -> bytes:
+        """The frame of a commit that does not connect, as the one before it was lost; the PDS has both."""
+        account.create_record(POST, {"text": "lost"})
+        shown = account.create_record(POST, {"text": "does not connect"})
+        self.publish(account)
+        return shown.frame
 
     def delay_download(self, account: Account, seconds: float) -> None:
         """Make the PDS wait before it sends the repository that it has of an account now."""

@@ -22,12 +22,10 @@ from indexer.sync.fetch import Fetcher
 from indexer.sync.pds import PdsClient
 from indexer.sync.policy import RepositoryState
 from indexer.sync.resync import Resynchronizer, ResyncLimits, Statistics
-from tests.sync.hosted import HostedWorld
+from tests.sync.hosted import POST, HostedWorld
 from tests.sync.servers import Answer, HttpServer
 
 pytestmark = pytest.mark.anyio
-
-POST = "app.bsky.feed.post"
 
 
 class Indexer:
@@ -155,10 +153,7 @@ async def test_a_lost_commit_is_made_up_for(http: HttpServer) -> None:
     async with indexer(hosted) as index:
         for data in hosted.world.frames:
             await index.feed(data)
-        alice.create_record(POST, {"text": "lost"})
-        shown = alice.create_record(POST, {"text": "not connected"})
-        hosted.publish(alice)
-        await index.feed(shown.frame)
+        await index.feed(hosted.after_a_gap(alice))
         await index.quiet(alice)
         assert index.records[alice.did] == wanted(alice)
         assert index.resync.statistics().fetched == 1
@@ -188,11 +183,9 @@ async def test_commits_that_arrive_during_the_download_are_run_after_it(http: Ht
     async with indexer(hosted) as index:
         for data in hosted.world.frames:
             await index.feed(data)
-        alice.create_record(POST, {"text": "lost"})
-        shown = alice.create_record(POST, {"text": "not connected"})
-        hosted.publish(alice)
+        shown = hosted.after_a_gap(alice)
         hosted.delay_download(alice, 0.3)
-        await index.feed(shown.frame)
+        await index.feed(shown)
         await until(lambda: any("getRepo" in asked for asked in http.asked))
         for number in range(5):
             await index.feed(alice.create_record(POST, {"text": f"during {number}"}).frame)
@@ -210,11 +203,9 @@ async def test_too_much_to_hold_is_fetched_again(http: HttpServer) -> None:
     async with indexer(hosted, held_bytes_each=3000) as index:
         for data in hosted.world.frames:
             await index.feed(data)
-        alice.create_record(POST, {"text": "lost"})
-        shown = alice.create_record(POST, {"text": "not connected"})
-        hosted.publish(alice)
+        shown = hosted.after_a_gap(alice)
         hosted.delay_download(alice, 0.2)
-        await index.feed(shown.frame)
+        await index.feed(shown)
         await until(lambda: any("getRepo" in asked for asked in http.asked))
         for number in range(10):
             await index.feed(alice.create_record(POST, {"text": f"during {number}"}).frame)
