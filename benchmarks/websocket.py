@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import datetime
 import hashlib
 import logging
 import multiprocessing
@@ -33,13 +32,10 @@ from pathlib import Path
 import structlog
 import trio
 import trio_websocket
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks._certificate import write_certificate
 from benchmarks._report import (
     SHARED_VECTORS,
     Ratio,
@@ -255,25 +251,6 @@ def _switching_protocols(connection: socket.socket) -> bytes:
     )
 
 
-def write_certificate(path: Path) -> None:
-    """A certificate for localhost that lasts a day, and its key, as one PEM file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-
-
 # --- the run -------------------------------------------------------------------------------------------------
 
 
@@ -343,8 +320,7 @@ def main() -> int:
         names, seconds, rounds = ["ours", _REFERENCE], 0.3, 1
     frames, source = load_frames(arguments.frames)
     with tempfile.TemporaryDirectory() as directory:
-        certificate = Path(directory) / "localhost.pem"
-        write_certificate(certificate)
+        certificate = write_certificate(Path(directory))
         results = {
             "ws": run_scheme(names, frames, None, seconds, rounds),
             "wss": run_scheme(names, frames, str(certificate), seconds, rounds),
