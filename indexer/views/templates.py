@@ -265,15 +265,16 @@ def fill(template: Template, kept: ViewerRows, state: State) -> bytes | None:
     if template.text is None:
         return b""
     made = state.made
-    parts = [template.text[0]]
-    for (kind, key), text in zip(template.holes, template.text[1:], strict=True):
-        part = made.get((kind, key))
+    texts = iter(template.text)
+    parts = [next(texts)]
+    for hole in template.holes:
+        part = made.get(hole)
         if part is None:
-            part = _filling(kind, key, kept, state)
+            part = _filling(*hole, kept, state)
             if part is None:
                 return None
-            made[(kind, key)] = part
-        parts += (part, text)
+            made[hole] = part
+        parts += (part, next(texts))
     return b"".join(parts)
 
 
