@@ -186,7 +186,7 @@ async def _templates(
     book, signed_in = kept.book, asker.viewer is not None
     for place, thing in enumerate(things):
         template = book.templates.get((signed_in, kind.key(thing)))
-        if template is ABSENT:
+        if template is ABSENT or (template is not None and template.is_over):
             missing.append(place)
         elif template is None:
             alone.append(place)

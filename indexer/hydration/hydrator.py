@@ -267,6 +267,8 @@ class Hydrator:
         """Lists through which relations and blocks hold, and the accounts that verified others."""
         lists: set[RecordKey] = set()
         for relation in state.relations.values():
+            if relation.is_plain:
+                continue
             for flat in (relation.muted_by_lists, relation.blocking_by_lists, relation.blocked_by_lists):
                 lists.update((LIST, *key) for key in list_keys(flat))
         for blocks in state.pair_blocks.values():
@@ -274,8 +276,10 @@ class Hydrator:
         actors = {actor for _, _, actor in lists}
         for verifications in state.verifications.values():
             actors.update(verification.issuer for verification in verifications)
-        await self._records.read(state, lists)
-        await self._accounts.read(state, actors)
+        if lists:
+            await self._records.read(state, lists)
+        if actors:
+            await self._accounts.read(state, actors)
 
     async def labels(self, asker: Asker, subjects: list[str]) -> State:
         """State that holds labels only: those of the asker's labelers on these DIDs and AT-URIs."""

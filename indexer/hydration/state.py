@@ -410,7 +410,7 @@ class Holes:
     """What a view that is made for all viewers leaves open, and what it rests on.
 
     `relations`: accounts whose relation to the viewer must be a plain one; `counted`: posts whose counts stand in the
-    text; `unfit`: the view cannot be made for all.
+    text; `unfit`: the view cannot be made for all (a gate names lists).
     """
 
     __slots__ = ("counted", "relations", "unfit")
@@ -428,6 +428,12 @@ class Holes:
     def marks(self, post: Key) -> bytes:
         """Where the viewer's marks on a post are to stand."""
         return b"\0m%d,%d\0" % post
+
+    def gated_marks(self, post: Key, gatekeeper: int | None) -> bytes:
+        """The same where a gate says what the viewer may do: also by the relation to `gatekeeper`, if there is one."""
+        if gatekeeper is not None:
+            self.relations.add(gatekeeper)
+        return b"\0g%d,%d\0" % post
 
     def counts(self, post: Key) -> bytes:
         """Where a post's counts are to stand."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import orjson
 
 from indexer.hydration.encoding import iso
+from indexer.hydration.posts import gate_lists
 from indexer.hydration.state import NO_MARKS, Holes, Json, Key, Post, State
 from indexer.records.collections import LIKE, REPOST
 from indexer.records.post_flags import VIOLATES_THREADGATE
@@ -109,14 +110,15 @@ def counts_json(post: Post) -> bytes:
 
 def _marks_hole(state: State, holes: Holes, post: Post) -> bytes:
     """Where the viewer's marks go; a gate makes that more than a matter of marks."""
+    if state.viewer is None:
+        return b""
     root = state.posts.get(post.root)
-    if (
-        post.flags & VIOLATES_THREADGATE
-        or post.postgate is not None
-        or (root and root.threadgate is not None)
-    ):
+    gatekeeper = root.actor if root is not None and root.threadgate is not None else None
+    if gatekeeper is None and post.postgate is None and not post.flags & VIOLATES_THREADGATE:
+        return holes.marks(post.key)
+    if root is not None and gatekeeper is not None and gate_lists(root.threadgate_record.value()):
         holes.unfit = True
-    return holes.marks(post.key) if state.viewer is not None else b""
+    return holes.gated_marks(post.key, gatekeeper)
 
 
 def _labels(state: State, uri: str, own: bytes) -> bytes:
@@ -139,10 +141,11 @@ def _viewer(state: State, post: Post, uri: str) -> Json | None:
 
 
 def marks_json(state: State, post: Post) -> bytes:
-    """What fills the place of the viewer's marks on a post; no gate stands on it."""
-    if post.key not in state.marks and state.viewer != post.actor:
-        return NO_MARKS_JSON
-    return b',"viewer":' + orjson.dumps(marks_view(state, post, state.post_uri(post.key), None, False))
+    """The member of a post's view that tells the viewer's standing to it; gates show where the state has the posts that
+    they stand on.
+    """
+    viewer = _viewer(state, post, state.post_uri(post.key))
+    return NO_MARKS_JSON if viewer is None else b',"viewer":' + orjson.dumps(viewer)
 
 
 def marks_view(state: State, post: Post, uri: str, disabled: bool | None, closed: bool) -> Json:

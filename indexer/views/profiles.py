@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any
-
 import orjson
 
-from indexer.hydration.encoding import cid_text, iso, record_json
+from indexer.hydration.encoding import cid_text, iso
 from indexer.hydration.state import Actor, Json, State, Stored
 from indexer.records.collections import BLOCK, FOLLOW, VERIFICATION
-from indexer.views.embeds_external import external_embed
 from indexer.views.labels import labels_of, self_labels
 from indexer.views.lists_basic import list_basic
 from indexer.views.rules import known_actor, moderation_list, viewer_is_blocked_by
+from indexer.views.status import status_view
 
 INVALID_HANDLE = "handle.invalid"
-
-_MINUTE = 60_000
-_STATUS_MINIMUM = 5 * _MINUTE
-_STATUS_MAXIMUM = 240 * _MINUTE
 
 
 def profile_basic(state: State, actor: int) -> orjson.Fragment | None:
@@ -243,33 +236,3 @@ def verification_state(state: State, found: Actor) -> Json | None:
         "verifiedStatus": ("valid" if valid and not impersonation else "invalid") if views else "none",
         "trustedVerifierStatus": ("invalid" if impersonation else "valid") if trusted else "none",
     }
-
-
-def status_view(state: State, found: Actor) -> Json | None:
-    """app.bsky.actor.defs#statusView: what an account says it is doing, for at most four hours."""
-    if found.status_record is None or found.status_cid is None or found.status_indexed_at is None:
-        return None
-    stored = Stored(found.status_record, record_json(found.status_record))
-    record = stored.value()
-    sort_at = found.status_indexed_at
-    if found.status_created_at is not None:
-        sort_at = min(sort_at, found.status_created_at)
-    uri = f"at://{found.did}/app.bsky.actor.status/self"
-    view: Json = {
-        "uri": uri,
-        "cid": cid_text(found.status_cid),
-        "record": stored.json(),
-        "status": record.get("status"),
-    }
-    embed: Any = record.get("embed")
-    if isinstance(embed, dict) and embed.get("$type") == "app.bsky.embed.external":
-        view["embed"] = external_embed(state, found.did, embed)
-    view["labels"] = labels_of(state, uri)
-    minutes = record.get("durationMinutes")
-    if isinstance(minutes, int) and minutes:
-        expires = sort_at + max(min(minutes * _MINUTE, _STATUS_MAXIMUM), _STATUS_MINIMUM)
-        view["expiresAt"] = iso(expires)
-        view["isActive"] = expires > time.time() * 1000
-    if found.id == state.viewer:
-        view["isDisabled"] = False
-    return view

@@ -2,13 +2,14 @@
 
 Owns how such a text is made, what it rests on, and how it is filled for one viewer. The text comes from the same views
 that make an answer for one viewer alone, so both are equal byte by byte; where something else than follows and
-marks ties the viewer to it (a block, a mute, a gate, a list, a label), there is no template, and the view is made for
-the viewer alone.
+marks ties the viewer to it (a block, a mute, a list, a label), there is no template, and the view is made for the
+viewer alone.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -17,14 +18,25 @@ import msgspec
 import orjson
 
 from indexer.hydration.rows import ABSENT, ViewerRows, counts_subject, pair_subjects, relation_subjects
-from indexer.hydration.state import NO_BLOCKS, NO_RELATION, Asker, FeedItem, Holes, Key, RecordKey, State
+from indexer.hydration.state import (
+    NO_BLOCKS,
+    NO_RELATION,
+    Actor,
+    Asker,
+    FeedItem,
+    Holes,
+    Key,
+    RecordKey,
+    State,
+)
 from indexer.views.feeds import feed_view_post, hidden
 from indexer.views.posts import NO_MARKS_JSON, counts_json, marks_json, post_view
 from indexer.views.profiles import profile_viewer
 from indexer.views.rules import viewer_blocks
+from indexer.views.status import now, status_ends
 
-_HOLE = re.compile(rb"\0([rmc])(-?[0-9]+)(?:,([0-9]+))?\0")
-_RELATION, _MARKS, _COUNTS = b"r", b"m", b"c"
+_HOLE = re.compile(rb"\0([rmgc])(-?[0-9]+)(?:,([0-9]+))?\0")
+_RELATION, _MARKS, _GATED_MARKS, _COUNTS = b"r", b"m", b"g", b"c"
 
 #: Stands for whoever asks while a template is made; no account has this id.
 _ANYBODY = Asker(viewer=-1, did="")
@@ -39,6 +51,8 @@ class Template(msgspec.Struct, frozen=True, gc=False):
 
     `relations`: accounts to whom the viewer must stand plainly. `posts` and `accounts`: what the text shows, or would
     show, and so must have no labels for whoever asks for labels. `text` is None for a thing that nobody is shown.
+    `with_status`: of `accounts` those with a status, who are shown more of it themselves. `until`: when (ms since 1970)
+    one of these statuses ends, which the text says is active.
     """
 
     text: tuple[bytes, ...] | None
@@ -47,6 +61,13 @@ class Template(msgspec.Struct, frozen=True, gc=False):
     marks: tuple[Key, ...]
     posts: tuple[Key, ...]
     accounts: tuple[int, ...]
+    with_status: tuple[int, ...] = ()
+    until: float = math.inf
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the text says what was true until a while ago."""
+        return self.until != math.inf and self.until <= now()
 
     @property
     def size(self) -> int:
@@ -125,10 +146,11 @@ class Recording:
             for actor in self._relations.asked:
                 relation = dict.get(self._relations, actor, NO_RELATION)
                 subjects.update(relation_subjects(self._viewer, actor, relation.list_owners))
-        return Made(view, tuple(subjects), self.is_lasting)
+        return Made(view, tuple(subjects), self.is_lasting and self.until == math.inf)
 
     def begin(self) -> None:
         """Forget what the last view rested on."""
+        self._began = now()
         self.state.made = {}
         every: list[_Recorded[Any]] = [self._posts, self._actors, self._pairs, self._relations, self._edges]
         for recorded in (*every, *self._others):
@@ -136,17 +158,23 @@ class Recording:
 
     @property
     def is_lasting(self) -> bool:
-        """Whether the last view only changes with what is told: no lists, no embedded records, no edge that may still
-        come, nothing that ends.
+        """Whether the last view only changes with what is told, and with the time by `until`: no lists, no embedded
+        records, no edge that may still come.
         """
-        return (
-            not any(others.asked for others in self._others)
-            and self._edges.asked <= self._edges.keys()
-            and not any(
-                row is not None and row.status_record is not None
-                for row in (dict.get(self._actors, actor) for actor in self._actors.asked)
-            )
-        )
+        return not any(others.asked for others in self._others) and self._edges.asked <= self._edges.keys()
+
+    @property
+    def with_status(self) -> list[Actor]:
+        """The accounts with a status that the last view asked for."""
+        rows = (dict.get(self._actors, actor) for actor in self._actors.asked)
+        return [row for row in rows if row is not None and row.status_record is not None]
+
+    @property
+    def until(self) -> float:
+        """When (ms since 1970) the first of the statuses ends that were active as the last view was begun; infinity
+        where there are none.
+        """
+        return min((status_ends(row, self._began) for row in self.with_status), default=math.inf)
 
     def shown(self) -> tuple[tuple[Key, ...], tuple[int, ...]]:
         """The posts and the accounts that the last view asked for and that there are."""
@@ -214,8 +242,10 @@ class Templates:
             None if text is None else tuple(parts[::4]),
             tuple(kinds),
             tuple(holes.relations) if state.viewer is not None else (),
-            tuple(key for kind, key in kinds if kind == _MARKS),  # type: ignore[misc]
+            tuple(key for kind, key in kinds if kind in (_MARKS, _GATED_MARKS)),  # type: ignore[misc]
             *recording.shown(),
+            tuple(row.id for row in recording.with_status),
+            recording.until,
         )
         return Made(template, subjects, True)
 
@@ -226,6 +256,8 @@ def fill(template: Template, kept: ViewerRows, state: State) -> bytes | None:
     `state` holds the viewer's relations and marks that the template asks for.
     """
     relations = state.relations
+    if state.viewer in template.with_status:
+        return None
     for actor in template.relations:
         relation = relations.get(actor)
         if relation is not None and not relation.is_plain:
@@ -233,15 +265,16 @@ def fill(template: Template, kept: ViewerRows, state: State) -> bytes | None:
     if template.text is None:
         return b""
     made = state.made
-    parts = [template.text[0]]
-    for (kind, key), text in zip(template.holes, template.text[1:], strict=True):
-        part = made.get((kind, key))
+    texts = iter(template.text)
+    parts = [next(texts)]
+    for hole in template.holes:
+        part = made.get(hole)
         if part is None:
-            part = _filling(kind, key, kept, state)
+            part = _filling(*hole, kept, state)
             if part is None:
                 return None
-            made[(kind, key)] = part
-        parts += (part, text)
+            made[hole] = part
+        parts += (part, next(texts))
     return b"".join(parts)
 
 
@@ -265,9 +298,15 @@ def _filling(kind: bytes, key: Any, kept: ViewerRows, state: State) -> bytes | N
         return None
     if kind == _COUNTS:
         return counts_json(post)
-    if (key in state.marks or key[1] == state.viewer) and key[1] not in state.actors:
+    if key[1] not in state.actors:
         author = kept.book.actors.get(key[1])
         if author is None or author is ABSENT:
             return None
         state.actors[key[1]] = author
+    if kind == _GATED_MARKS:
+        root = kept.book.posts.get(post.root)
+        if root is ABSENT:
+            return None
+        if root is not None:
+            state.posts[post.root] = root
     return marks_json(state, post)

@@ -16,6 +16,7 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -24,6 +25,7 @@ import pytest
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from indexer._fastpath import tid
 from indexer.api.application import Application, Request
 from indexer.api.auth import Authenticator, audiences_of
 from indexer.api.services import Services, open_services
@@ -35,16 +37,19 @@ from indexer.cli.audit import mend
 from indexer.config import Settings
 from indexer.hydration import details, feeds, own, rows, threads
 from indexer.ops.embedded import EmbeddedServers, Tuning, ephemeral_servers
+from indexer.simulation.clock import datetime_text, tid_at
+from indexer.simulation.dagcbor import cid_of, cid_text, encode
 from indexer.store import home
 from indexer.store.home import HomeTimeline
 from indexer.store.labels import LabelStore
 from indexer.store.reads.database import asked
 from indexer.store.reads.feeds import FILTERS
 from indexer.sync.identity import IdentityResolver, IdentitySettings
+from indexer.views import status
 from tests.api.conftest import SERVICE, Client, Keys
 from tests.api.lexicon import Lexicons
 from tests.api.world import Account
-from tests.store.model import FOLLOW, LIKE, POST, REPOST
+from tests.store.model import FOLLOW, LIKE, POST, POSTGATE, REPOST, THREADGATE
 from tests.store.pipeline import Pipeline
 from tests.store.streams import Stream
 
@@ -54,9 +59,11 @@ STEPS = int(os.environ.get("INDEXER_CACHED_ANSWERS", "30"))
 NOW = 1_900_000_000_000
 
 ACCEPT = "atproto-accept-labelers"
+GET_FEED = "app.bsky.feed.getAuthorFeed"
 GET_POSTS = "app.bsky.feed.getPosts"
 GET_PROFILES = "app.bsky.actor.getProfiles"
 LIST_NOTIFICATIONS = "app.bsky.notification.listNotifications"
+STATUS = "app.bsky.actor.status"
 
 
 @pytest.fixture(scope="module")
@@ -298,6 +305,14 @@ class Play:
             if cursor is None:
                 break
 
+    async def changes_are_told(self) -> None:
+        """Wait until the workers keep things."""
+        for _ in range(2_000):
+            if all(services.hydrator.book.is_told for services in self.both.services[:2]):
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("no worker was told of changes within 20 s")
+
     async def timelines_are_cached(self) -> None:
         """Read the viewers' timelines until they come from the cache."""
         lookups = self.both.services[0].home.lookups
@@ -479,7 +494,7 @@ async def test_what_is_warm_asks_for_the_version_alone(
             asked.reset(token)
             assert counter["viewer_version"] == 1
             asked_for += counter
-        # lists, embedded records and statuses are asked for each time: the simulated accounts have few of them
+        # lists and embedded records are asked for each time: the simulated accounts have few of them
         assert asked_for.total() < 1.3 * len(questions), asked_for
 
 
@@ -513,6 +528,152 @@ async def test_notifications_are_asked_for_when_some_come_or_go(
         for kinds in ({LIKE: 1}, {REPOST: 1}, {FOLLOW: 1}, {POST: 1}):
             await play.commit(play.stream.more(kinds, 12))
             await asked_again()
+
+
+class Clock(SimpleNamespace):
+    """In the place of the module `time` where statuses are looked at."""
+
+    seconds: float
+
+    def time(self) -> float:
+        return self.seconds
+
+
+async def test_statuses_that_end_and_those_that_only_their_account_sees_whole(
+    postgres_url: str, servers: EmbeddedServers, both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Posts of an account with a status are made once for all, until the status ends; its own account sees whether it
+    is disabled.
+    """
+    async with writing(postgres_url, servers.redis_url) as writer, Pipeline(postgres_url) as pipeline:
+        play = Play(8, both, writer, pipeline, events=0)
+        await play.changes_are_told()
+        author, first, second, *_ = play.stream.accounts
+        owner, *others = (Account(0, account.did, "") for account in (author, first, second))
+        clock = Clock(seconds=play.stream.now / 1e6)
+        monkeypatch.setattr(status, "time", clock)
+
+        def record(minutes: int | None) -> dict[str, Any]:
+            now = datetime_text(play.stream.now)
+            lasts = {} if minutes is None else {"durationMinutes": minutes}
+            return {"$type": STATUS, "status": f"{STATUS}#live", "createdAt": now, **lasts}
+
+        async def seen(viewer: Account | None) -> list[dict[str, Any]]:
+            """Statuses of the account as the viewer sees them, everywhere where it is shown; nothing else is asked."""
+            questions: list[tuple[str, dict[str, Any]]] = [
+                (GET_POSTS, {"uris": [post]}),
+                (GET_FEED, {"actor": author.did}),
+            ]
+            for nsid, params in questions:
+                await both.compare(nsid, params, viewer)
+            counter: Counter[str] = Counter()
+            token = asked.set(counter)
+            bodies = [
+                orjson.loads((await both.clients[0].ask(*question, viewer=viewer)).body)
+                for question in questions
+            ]
+            asked.reset(token)
+            if viewer is not owner:
+                assert set(counter) <= {"viewer_version"}, (viewer, counter)
+            posts, feed = bodies
+            return [view["author"]["status"] for view in (posts["posts"][0], feed["feed"][0]["post"])]
+
+        post = f"at://{author.did}/{POST}/{tid_at(play.stream.now)}"
+        text = {"$type": POST, "text": "on air", "createdAt": datetime_text(play.stream.now)}
+        await play.commit(
+            [
+                play.stream.frame(author, "create", post.removeprefix(f"at://{author.did}/"), text),
+                play.stream.frame(author, "create", f"{STATUS}/self", record(10)),
+                *(
+                    play.stream.frame(account, "create", f"{FOLLOW}/{tid_at(play.stream.now)}", follow)
+                    for account in (first, second)
+                    for follow in [
+                        {"$type": FOLLOW, "subject": author.did, "createdAt": text["createdAt"]},
+                    ]
+                ),
+            ]
+        )
+        began = play.stream.now / 1e6
+        for seconds, is_active in ((0, True), (590, True), (601, False), (602, False)):
+            clock.seconds = began + seconds
+            for viewer in (*others, None, owner):
+                for view in await seen(viewer):
+                    assert view["isActive"] is is_active, (seconds, viewer)
+                    assert view.get("isDisabled") == (False if viewer is owner else None)
+        await play.commit([play.stream.frame(author, "update", f"{STATUS}/self", record(None))])
+        for viewer in (*others, None, owner):
+            for view in await seen(viewer):
+                assert "isActive" not in view
+
+
+@pytest.mark.parametrize("rules", [None, [], ["mention"], ["follower"], ["following"]])
+async def test_gates_are_filled_in_for_each_viewer(
+    postgres_url: str, servers: EmbeddedServers, both: Both, rules: list[str] | None
+) -> None:
+    """Posts under gates are made once for all, and say to each viewer what that one may do."""
+    async with writing(postgres_url, servers.redis_url) as writer, Pipeline(postgres_url) as pipeline:
+        play = Play(9, both, writer, pipeline, events=0)
+        await play.changes_are_told()
+        stream, (author, *people) = play.stream, play.stream.accounts[:4]
+        by_rule = dict(zip(("mention", "follower", "following"), people, strict=True))
+        now = datetime_text(stream.now)
+        mention = {"$type": "app.bsky.richtext.facet#mention", "did": people[0].did}
+        key, answer = tid_at(stream.now), tid_at(stream.now, 1)
+        uri, reply = f"at://{author.did}/{POST}/{key}", f"at://{people[1].did}/{POST}/{answer}"
+        root: dict[str, Any] = {
+            "$type": POST,
+            "text": "who may answer?",
+            "createdAt": now,
+            "facets": [{"index": {"byteStart": 0, "byteEnd": 3}, "features": [mention]}],
+        }
+        reference = {"uri": uri, "cid": cid_text(cid_of(encode(root)))}
+        gate: dict[str, Any] = {"$type": THREADGATE, "post": uri, "createdAt": now}
+        if rules is not None:
+            gate["allow"] = [{"$type": f"{THREADGATE}#{rule}Rule"} for rule in rules]
+        postgate = {
+            "$type": POSTGATE,
+            "post": uri,
+            "createdAt": now,
+            "embeddingRules": [{"$type": f"{POSTGATE}#disableRule"}],
+        }
+        refers = {"reply": {"root": reference, "parent": reference}}
+        written: list[tuple[Any, str, dict[str, Any]]] = [
+            (author, f"{POST}/{key}", root),
+            (people[1], f"{FOLLOW}/{key}", {"$type": FOLLOW, "subject": author.did, "createdAt": now}),
+            (author, f"{FOLLOW}/{key}", {"$type": FOLLOW, "subject": people[2].did, "createdAt": now}),
+            (author, f"{THREADGATE}/{key}", gate),
+            (author, f"{POSTGATE}/{key}", postgate),
+            (people[1], f"{POST}/{answer}", {"$type": POST, "text": "I?", "createdAt": now, **refers}),
+        ]
+        await play.commit(
+            [stream.frame(account, "create", path, record) for account, path, record in written]
+        )
+        params = {"uris": [uri, reply]}
+        viewers = {account.did: Account(0, account.did, "") for account in (author, *people)}
+        for viewer in (*viewers.values(), None):
+            await both.compare(GET_POSTS, params, viewer)
+        for did, viewer in viewers.items():
+            counter: Counter[str] = Counter()
+            token = asked.set(counter)
+            answered = orjson.loads((await both.clients[0].ask(GET_POSTS, params, viewer=viewer)).body)
+            asked.reset(token)
+            assert set(counter) == {"viewer_version"}, (did, counter)
+            may = rules is None or did in (author.did, *(by_rule[rule].did for rule in rules))
+            first, second = (view["viewer"] for view in answered["posts"])
+            assert first["replyDisabled"] is (not may)
+            assert first["embeddingDisabled"] is (did != author.did)
+            violates = rules is not None and rules != ["follower"]
+            assert second["replyDisabled"] is (violates or not may)
+            assert second["embeddingDisabled"] is False
+        books = [services.hydrator.book for services in both.services[:2]]
+        assert books[0].templates.get((True, (tid.to_int(key), await actor_of(both, author.did))))
+        await play.commit([stream.frame(author, "delete", f"{THREADGATE}/{key}")])
+        for viewer in (*viewers.values(), None):
+            await both.compare(GET_POSTS, params, viewer)
+
+
+async def actor_of(both: Both, did: str) -> int:
+    return (await both.services[0].keys.ids_of_dids([did]))[did]
 
 
 async def test_health_tells_that_redis_is_gone(postgres_url: str) -> None:

@@ -224,3 +224,21 @@ async def test_a_feed_generator_must_say_in_its_document_that_it_is_one(
             assert await client.error(method, {"feed": feed}) == (400, "InvalidRequest")
     unknown = f"at://{ada.did}/{NSIDS[GENERATOR]}/none"
     assert await client.error(method, {"feed": unknown}) == (400, "InvalidRequest")
+
+
+async def test_a_post_by_its_authors_handle_is_another_once_the_handle_moves(
+    world: World, client: Client
+) -> None:
+    """What is remembered of URIs may not outlive what a handle means."""
+    ada = await world.account("ada", profile={})
+    bob = await world.account("bob", profile={})
+    post = await world.post(ada, "by ada")
+    uri = post.uri.replace(ada.did, ada.handle)
+    for _ in range(2):
+        answer = await client.get("app.bsky.feed.getPosts", {"uris": [uri]})
+        assert [view["author"]["did"] for view in answer["posts"]] == [ada.did]
+    await world.connection.execute("UPDATE actor SET handle = NULL WHERE id = $1", ada.id)
+    await world.connection.execute("UPDATE actor SET handle = $2 WHERE id = $1", bob.id, ada.handle)
+    assert (await client.get("app.bsky.feed.getPosts", {"uris": [uri]}))["posts"] == []
+    answer = await client.get("app.bsky.feed.getPosts", {"uris": [post.uri]})
+    assert [view["uri"] for view in answer["posts"]] == [post.uri]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from indexer.simulation.clock import datetime_text, tid_at
 from indexer.simulation.dagcbor import cid_of, cid_text, encode
@@ -104,6 +104,17 @@ class Stream:
         for _ in range(events):
             self._event(self.random.choice(self.accounts))
         return [event.frame for account in self.accounts for event in account.events[before[account.did] :]]
+
+    def frame(
+        self,
+        account: Account,
+        action: Literal["create", "update", "delete"],
+        path: str,
+        record: dict[str, Any] | None = None,
+    ) -> bytes:
+        """One write that a test chooses itself, a second later; the model is not told."""
+        self.now += 1_000_000
+        return account.repo.apply([Write(action, path, record)], self._seq(), self.now)
 
     def shuffled(self, reorder: float = 0.5) -> list[Event]:
         """All events in one order that keeps each account's; with probability `reorder` an account is drawn at random

@@ -6,7 +6,7 @@ handles move between accounts and are asked each time. Refuses to create ids: wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -19,6 +19,10 @@ Key = tuple[int, int]
 
 #: A record in any collection: (collection code, key, actor).
 RecordKey = tuple[int, int, int]
+
+
+_POSTS = 50_000
+"""So many posts' keys are remembered by their URIs."""
 
 
 class UriParts(NamedTuple):
@@ -49,6 +53,7 @@ class KeyBook:
         self._ids: dict[str, int] = {}
         self._rare_ids: dict[str, int] = {}
         self._rare_paths: dict[int, str] = {}
+        self._post_keys: dict[str, Key] = {}
 
     async def ids_of_dids(self, dids: Iterable[str]) -> dict[str, int]:
         """The id of each of these DIDs that the store has heard of."""
@@ -173,7 +178,17 @@ class KeyBook:
                 self._rare_paths[row["id"]] = row["path"]
         return known
 
-    async def post_keys(self, uris: Iterable[str]) -> dict[str, Key]:
+    async def post_keys(self, uris: Collection[str]) -> dict[str, Key]:
         """The (key, actor) of each URI as a subject key: default collection app.bsky.feed.post."""
-        found = await self.keys_of_uris(uris, subject=POST)
-        return {uri: (key, actor) for uri, (_, key, actor) in found.items()}
+        known = self._post_keys
+        found = {uri: known[uri] for uri in uris if uri in known}
+        missing = [uri for uri in uris if uri not in found]
+        if missing:
+            if len(known) > _POSTS:
+                known.clear()
+            for uri, (_, key, actor) in (await self.keys_of_uris(missing, subject=POST)).items():
+                found[uri] = (key, actor)
+                # a handle may be another account's tomorrow, and paths of rare keys are forgotten at times
+                if uri.startswith("at://did:") and key >= 0:
+                    known[uri] = (key, actor)
+        return found

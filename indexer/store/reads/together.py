@@ -23,15 +23,25 @@ class Together(Generic[Q, A]):
     def __init__(self, fetch: Callable[[list[Q]], Awaitable[Sequence[A]]]) -> None:
         self._fetch = fetch
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
-        self._asking: asyncio.Task[None] | None = None
+        self._is_asking = False
+        self._trips: asyncio.Task[None] | None = None
 
     async def ask(self, question: Q) -> A:
         """The answer to one question. Raises what `fetch` raises."""
-        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._waiting.append((question, answer))
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._run())
-        return await answer
+        if self._is_asking:
+            waiting: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+            self._waiting.append((question, waiting))
+            return await waiting
+        self._is_asking = True
+        try:
+            (answer,) = await self._fetch(
+                [question]
+            )  # alone: a task of its own would take longer than the rest
+            return answer
+        finally:
+            self._is_asking = bool(self._waiting)
+            if self._waiting:
+                self._trips = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
         try:
@@ -48,4 +58,4 @@ class Together(Generic[Q, A]):
                         if not future.done():
                             future.set_result(answer)
         finally:
-            self._asking = None
+            self._is_asking = False
