@@ -55,7 +55,7 @@ RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Waits before a database that cannot be used is tried again; the last one from then on."""
 
 BUSY_SECONDS = 2.0
-"""How long after a full batch the process counts as catching up."""
+"""How long after the commit of a batch that was half full or more the process still counts as catching up."""
 
 KeySource = Callable[[str, bool], Awaitable[bytes | None]]
 """The signing key (34 bytes) of a DID, asked anew where the flag says so; None where it certainly has none."""
@@ -145,8 +145,10 @@ class Pipeline:
 
     @property
     def is_catching_up(self) -> bool:
-        """Whether batches come as full as they may, so that the stream waits for us."""
-        return time.monotonic() - self._full_at < BUSY_SECONDS
+        """Whether batches come as full as they may, so that the stream waits for us. However long one of them takes:
+        a slow database is not to be given more to do.
+        """
+        return self._joiner.is_catching_up or time.monotonic() - self._full_at < BUSY_SECONDS
 
     async def run(self, sources: Iterable[Source]) -> None:
         """Take frames until every source's channel ends and all of them are durable."""
@@ -190,7 +192,7 @@ class Pipeline:
                     continue  # read before the connection was dropped; it comes again from the cursor
                 self._health.waiting()
                 while frames:
-                    self._joiner.begun(len(frames))
+                    self._joiner.begun(len(frames), sum(map(len, frames)))
                     began = time.perf_counter()
                     batch = await in_thread("decode", partial(decode, frames))
                     metrics.BATCH_SECONDS.labels("decode").observe(time.perf_counter() - began)
@@ -230,7 +232,7 @@ class Pipeline:
                     began = time.perf_counter()
                     self._begun += 1
                     if not waiting[0].upstream:
-                        self._joiner.begun(0)
+                        self._joiner.begun(0, 0)
                     prepared = await self._prepare(waiting.pop(0))
                     if self._begun - self._ended > 1:  # the batch ahead is still being written
                         await self._thread.call(self._store.stage, prepared.batch)
@@ -301,10 +303,6 @@ class Pipeline:
     async def _write_stage(self, receive: trio.MemoryReceiveChannel[Prepared]) -> None:
         async with receive:
             async for item in receive:
-                batch = item.batch
-                settings = self._settings
-                if batch.counts["frames"] * 2 > settings.batch_events or item.size * 2 > settings.batch_bytes:
-                    self._full_at = time.monotonic()
                 began = time.perf_counter()
                 await self._retried(self._write, item)
                 metrics.BATCH_SECONDS.labels("write").observe(time.perf_counter() - began)
@@ -319,6 +317,8 @@ class Pipeline:
                 self._ended += 1
                 self._wrote.set()
                 self._wrote = trio.Event()
+                if self._joiner.is_catching_up:
+                    self._full_at = time.monotonic()
                 self._joiner.ended()
                 self._health.committed(everything=self._joiner.is_idle)
 

@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 import trio
 
+from indexer import pipeline as stages
 from indexer.app import open_store
 from indexer.config import Settings
 from indexer.firehose import FrameBatch
@@ -58,7 +59,10 @@ def call(pids: list[int], number: int) -> None:
             pytest.skip(f"the database's processes are not ours to stop: {error}")
 
 
-async def test_a_database_that_stands_still_is_waited_for(postgres_url: str) -> None:
+async def test_a_database_that_stands_still_is_waited_for(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "BUSY_SECONDS", 0.1)
     world = World(seed=1)
     author = world.account("alice.test")
     for number in range(BATCHES * EACH):
@@ -79,6 +83,10 @@ async def test_a_database_that_stands_still_is_waited_for(postgres_url: str) -> 
         health = Health(clock=lambda: time.monotonic() + later)
         health.connected(UPSTREAM, True)
         pipeline = Pipeline(settings, thread, store, health=health)
+
+        def catching_up() -> bool:
+            return pipeline.is_catching_up
+
         send, receive = trio.open_memory_channel[FrameBatch](0)
         with trio.fail_after(60):
             async with trio.open_nursery() as nursery:
@@ -97,9 +105,12 @@ async def test_a_database_that_stands_still_is_waited_for(postgres_url: str) -> 
                     assert durable is not None
                     assert taken - durable // EACH <= MOST_UNDER_WAY
                     assert taken < BATCHES
+                    assert catching_up()  # a full batch is not over: what can wait stays away
                 finally:
                     call(pids, signal.SIGCONT)
         assert pipeline.totals.counts["frames"] == len(frames)
         assert await thread.call(rows, postgres_url) == BATCHES * EACH
+        await trio.sleep(0.15)
+        assert not catching_up()
         later = 3600.0
         assert health.report()["ready"]  # nothing is waited for any more

@@ -38,6 +38,7 @@ class Joiner:
         self._size = size
         self._seconds = seconds
         self._under_way: deque[int] = deque()
+        self._large: deque[bool] = deque()
         self._waiting: set[trio.CancelScope] = set()
 
     @property
@@ -45,13 +46,20 @@ class Joiner:
         """Whether nothing is under way."""
         return not self._under_way
 
-    def begun(self, frames: int) -> None:
-        """A batch of so many frames is under way."""
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether a batch is under way that is more than half full, so that the stream waits for us."""
+        return any(self._large)
+
+    def begun(self, frames: int, size: int) -> None:
+        """A batch of so many frames and bytes is under way."""
         self._under_way.append(frames)
+        self._large.append(frames * 2 > self._events or size * 2 > self._size)
 
     def ended(self) -> None:
         """The batch that is under way for the longest is durable."""
         self._under_way.popleft()
+        self._large.popleft()
         for scope in self._waiting:
             scope.cancel()
 

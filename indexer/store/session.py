@@ -30,6 +30,8 @@ _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _COPIED = 1 << 18
 """Bytes that are handed to the driver at once: it makes another copy of them."""
+_PLANNED_FOR = 1 << 14
+"""After so many records, and whenever they have doubled since, a session's plans are made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +122,13 @@ class Session:
 
     async def written(self) -> None:
         """Note that the staged batch is written. Plans made for empty tables may read large ones whole: they are made
-        anew as this session's batches double.
+        anew as the records that this session wrote double. (Not as its batches do: planning costs as much as some
+        hundreds of records, and the first batches are small.)
         """
         assert self._staged is not None
-        self._written += 1
-        if self._written.bit_count() == 1:
+        counts, before = self._staged.batch.counts, self._written
+        self._written += counts["creates"] + counts["updates"] + counts["deletes"]
+        if (self._written // _PLANNED_FOR).bit_length() > (before // _PLANNED_FOR).bit_length():
             await self._staged.connection.execute(load("plans_discard"))
 
     @asynccontextmanager

@@ -25,7 +25,7 @@ def handed_over(
     async def main() -> None:
         joiner = Joiner(events=EVENTS, size=SIZE, seconds=SECONDS)
         for count in under_way:
-            joiner.begun(count)
+            joiner.begun(count, count)
         send, receive = trio.open_memory_channel[FrameBatch](0)
         began = trio.current_time()
 
@@ -124,3 +124,17 @@ def test_connections_are_never_mixed_and_the_end_hands_over_the_rest() -> None:
         await send.send(some(3, connection=2))
 
     assert handed_over(produce, under_way=(EVENTS, EVENTS)) == [(0, 1), (0, 5)]
+
+
+def test_it_catches_up_while_a_batch_that_is_more_than_half_full_is_under_way() -> None:
+    joiner = Joiner(events=EVENTS, size=SIZE, seconds=SECONDS)
+    seen = [joiner.is_catching_up]
+    for frames, size in ((EVENTS // 2, SIZE // 2), (EVENTS // 2 + 1, 0), (1, SIZE // 2 + 1), (1, 1)):
+        joiner.begun(frames, size)
+        seen.append(joiner.is_catching_up)
+    assert seen == [False, False, True, True, True]
+    seen.clear()
+    while not joiner.is_idle:
+        joiner.ended()
+        seen.append(joiner.is_catching_up)
+    assert seen == [True, True, False, False]

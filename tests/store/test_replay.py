@@ -15,8 +15,10 @@ from asyncpg.transaction import Transaction
 
 from indexer.errors import StoreError
 from indexer.ops.embedded import Tuning, ephemeral_servers
+from indexer.store import session
 from indexer.store.migrate import migrate
 from indexer.store.pool import connect
+from indexer.store.sql import load
 from tests.store.cast import Cast
 from tests.store.dump import dump
 from tests.store.pipeline import Pipeline
@@ -211,6 +213,31 @@ async def test_a_batch_staged_before_the_one_ahead_was_written_sees_its_rows(pos
                 await pipeline.writer.stage(following)
             assert (await pipeline.writer.apply(batch, "test", seq)).complete
         assert await dump(pipeline.connection) == wanted
+
+
+async def test_plans_are_made_anew_as_the_records_double(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_PLANNED_FOR", 40)
+    events = [event.frame for event in Stream(19, events=400).shuffled()]
+    written, discarded = 0, []
+    async with Pipeline(postgres_url) as pipeline:
+        connection = await pipeline.writer._sessions[0].connected()
+
+        def note(query: Any) -> None:
+            if query.query == load("plans_discard"):
+                discarded.append(written)
+
+        connection.add_query_logger(note)
+        for start in range(0, len(events), 10):
+            batch = await pipeline.prepare(events[start : start + 10])
+            written += sum(batch.counts[kind] for kind in ("creates", "updates", "deletes"))
+            await pipeline.writer.apply(batch, "test", start + 1)
+            pipeline.accounts.committed(batch.generation)
+    assert written >= 160
+    thresholds = [40 << doubling for doubling in range(16) if 40 << doubling <= written]
+    assert len(discarded) == len(thresholds)
+    assert all(limit <= at < limit + 30 for at, limit in zip(discarded, thresholds, strict=True))
 
 
 async def test_a_batch_that_failed_comes_before_the_one_that_is_staged(postgres_url: str) -> None:
