@@ -30,7 +30,7 @@ from indexer._fastpath.frame cimport (
 )
 from indexer._fastpath.gathering cimport (
     COUNT_ACCOUNTS, COUNT_COMMITS, COUNT_CREATES, COUNT_DELETES, COUNT_FRAMES, COUNT_IDENTITIES, COUNT_OUT_OF_SHARD, COUNT_SYNCS,
-    COUNT_UPDATES, Frame, Options, Refused, gather_frame, shard_hash,
+    COUNT_UPDATES, Frame, Options, Refused, ahead_of, gather_frame, prefetch_rest, shard_hash,
 )
 from indexer._fastpath.interning cimport Reference
 from indexer._fastpath.reasons cimport HASH_MISMATCH, OUT_OF_MEMORY, frame_error
@@ -50,7 +50,6 @@ cdef extern from "Python.h":
 
 cdef extern from "memory.h" nogil:
     void prefetch_line(const void *p)
-    void prefetch_span(const void *p, size_t n, size_t most)
 
 cdef enum:
     AHEAD = 8  # frames
@@ -149,8 +148,9 @@ def decode(list frames not None, *, bint hashes=True, bint inversion=False, bint
         with nogil:
             for i in range(count):
                 if i + AHEAD < count:
-                    prefetch_span(starts[i + AHEAD], sizes[i + AHEAD], PREFETCHED)
+                    ahead_of(&batch.g.ahead, starts[i + AHEAD], sizes[i + AHEAD], PREFETCHED)
                 code = gather_frame(&batch.g, &options, starts[i], sizes[i], &offset)
+                prefetch_rest(&batch.g.ahead)
                 if code != 0:
                     break
     finally:

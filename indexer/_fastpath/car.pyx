@@ -91,18 +91,18 @@ cdef int index_blocks(Span *s, Arena *arena, BlockIndex *index) noexcept nogil:
     cdef uint32_t i, slot, found
     cdef int code
     index.slots = NULL
-    index.blocks = <Block *> arena_take(arena, room * sizeof(Block))
-    index.heads = <uint32_t *> arena_take(arena, room * sizeof(uint32_t))
-    if index.blocks == NULL or index.heads == NULL:
+    block = <Block *> arena_take(arena, room * (sizeof(Block) + sizeof(uint32_t)))
+    if block == NULL:
         return OUT_OF_MEMORY
-    heads = index.heads
-    block = index.blocks
+    heads = <uint32_t *> (block + room)
+    index.blocks = block
+    index.heads = heads
     while p < end:
         if count == room:
-            block = <Block *> arena_take(arena, 2 * room * sizeof(Block))
-            heads = <uint32_t *> arena_take(arena, 2 * room * sizeof(uint32_t))
-            if block == NULL or heads == NULL:
+            block = <Block *> arena_take(arena, 2 * room * (sizeof(Block) + sizeof(uint32_t)))
+            if block == NULL:
                 return OUT_OF_MEMORY
+            heads = <uint32_t *> (block + 2 * room)
             memcpy(block, index.blocks, room * sizeof(Block))
             memcpy(heads, index.heads, room * sizeof(uint32_t))
             index.blocks = block

@@ -18,9 +18,9 @@ from indexer._fastpath.fields cimport (
 )
 from indexer._fastpath.interning cimport Names, intern_did, intern_did_key
 from indexer._fastpath.reasons cimport BAD_DID, OK, OUT_OF_MEMORY, TRAILING_BYTES, WRONG_TYPE
-from indexer._fastpath.rows cimport RECORD_INVALID, RECORD_NOT_MAP, RECORD_TYPE, SUBJECT_DID, Row
+from indexer._fastpath.rows cimport RECORD_INVALID, RECORD_NOT_MAP, RECORD_TYPE, SUBJECT_DID, Gathered, Row
 from indexer._fastpath.span cimport Slice, Span, slice_at, span_of_slice
-from indexer._fastpath.text cimport text_datetime24
+from indexer._fastpath.text cimport text_datetime24_near
 from indexer._fastpath.tolerant cimport skip
 from indexer._fastpath.usual cimport (
     USUAL_CID_TEXT, USUAL_DID, UsualEdge, UsualReference, usual_block, usual_follow, usual_like, usual_repost,
@@ -36,10 +36,11 @@ cdef inline bint read_usual_digest(const UsualReference *text, uint8_t *digest) 
     return True
 
 
-cdef int parse_usual_edge(Names *names, Row *row) noexcept nogil:
+cdef int parse_usual_edge(Gathered *gathered, Row *row) noexcept nogil:
     """Fill the row of a canonical edge of the usual layout. False, with nothing interned, for any other form, right or wrong; a code below
     zero where memory has run out."""
     cdef const uint8_t *p = row.record.p
+    cdef Names *names = &gathered.names
     cdef UsualEdge edge
     cdef DidKey subject, via
     cdef uint32_t number
@@ -52,7 +53,7 @@ cdef int parse_usual_edge(Names *names, Row *row) noexcept nogil:
         found = usual_follow(p, row.record.n, &edge)
     else:
         found = usual_block(p, row.record.n, &edge)
-    if not found or not text_datetime24(edge.created_at, &row.created_at):
+    if not found or not text_datetime24_near(edge.created_at, &row.created_at, &gathered.day):
         return False
     if row.kind == LIKE or row.kind == REPOST:
         if not (read_usual_reference(&edge.subject, &subject, &row.first.key) and read_usual_digest(&edge.subject, row.first_digest)):
@@ -130,19 +131,20 @@ cdef int read_any_edge(Span *s, int kind, StrongReference *subject, Slice *subje
     return OK
 
 
-cdef int parse_edge(Names *names, Row *row, Slice *detail) noexcept nogil:
+cdef int parse_edge(Gathered *gathered, Row *row, Slice *detail) noexcept nogil:
     """Fill the row of an edge from `row.record`.
 
     Gives 0, a code below zero for broken CBOR or lack of memory, or a Refusal; `detail` is then the text that was refused, if any.
     """
     cdef Span s = span_of_slice(row.record)
+    cdef Names *names = &gathered.names
     cdef StrongReference subject, via
     cdef Slice subject_did, created_at
     cdef uint32_t number
     cdef int code, found
     cdef bint canonical = True
     cdef bint refers_record = row.kind == LIKE or row.kind == REPOST
-    code = parse_usual_edge(names, row)
+    code = parse_usual_edge(gathered, row)
     if code:
         return OK if code > 0 else code
     code = read_any_edge(&s, row.kind, &subject, &subject_did, &created_at, &via, &canonical, detail)

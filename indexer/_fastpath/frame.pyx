@@ -18,6 +18,7 @@ from indexer._fastpath.reasons cimport (
     BAD_HEADER, BAD_OP, BAD_SEQ, FIELD_MISSING, OK, OUT_OF_MEMORY, TOO_LARGE, TOO_MANY_OPS, TRAILING_BYTES, fail,
 )
 from indexer._fastpath.span cimport Slice, Span, slice_at
+from indexer._fastpath.text cimport text_is_ascii
 from indexer._fastpath.tid cimport TID_SIZE, tid_to_int
 from indexer._fastpath.tolerant cimport skip
 from indexer._fastpath.usual cimport USUAL_DID, USUAL_TID, USUAL_TIME, UsualBody, UsualOp, usual_body, usual_op
@@ -104,17 +105,16 @@ cdef void split_any_path(Op *op) noexcept nogil:
             op.tid = 0
 
 
-cdef inline void split_path(Op *op) noexcept nogil:
-    """The parts of `op.path`. Nearly every path is a known collection and a TID, neither of which holds a slash."""
-    if op.path.n > TID_SIZE:
-        op.collection.p = op.path.p
-        op.collection.n = op.path.n - TID_SIZE - 1
-        op.rkey.p = op.path.p + op.path.n - TID_SIZE
-        op.rkey.n = TID_SIZE
-        op.code = collection_code(op.collection)
-        if op.code != UNKNOWN_COLLECTION and op.path.p[op.collection.n] == b"/" and tid_to_int(op.rkey, &op.tid) == OK:
-            return
-    split_any_path(op)
+cdef inline bint split_usual_path(Op *op) noexcept nogil:
+    """The parts of a path that is a known collection and a TID, neither of which holds a slash, as nearly every path is."""
+    if op.path.n <= TID_SIZE:
+        return False
+    op.collection.p = op.path.p
+    op.collection.n = op.path.n - TID_SIZE - 1
+    op.rkey.p = op.path.p + op.path.n - TID_SIZE
+    op.rkey.n = TID_SIZE
+    op.code = collection_code(op.collection)
+    return op.code != UNKNOWN_COLLECTION and op.path.p[op.collection.n] == b"/" and tid_to_int(op.rkey, &op.tid) == OK
 
 
 cdef int read_op(Span *s, Op *op) noexcept nogil:
@@ -152,7 +152,8 @@ cdef int read_op(Span *s, Op *op) noexcept nogil:
     if op.action == 0 or op.path.p == NULL or not has_cid or (op.cid == NULL) != (op.action == ACTION_DELETE):
         s.p = start
         return BAD_OP
-    split_path(op)
+    if not split_usual_path(op):
+        split_any_path(op)
     return OK
 
 
@@ -162,13 +163,16 @@ cdef inline bint read_usual_op(Span *s, Op *op) noexcept nogil:
     cdef const uint8_t *after = usual_op(s.p, s.end, &usual)
     if after == NULL:
         return False
-    s.p = after
     op.cid = usual.cid
     op.path.p = usual.path
     op.path.n = usual.path_size
     op.prev = NULL
     op.action = ACTION_CREATE
-    split_path(op)
+    if not split_usual_path(op):
+        if not text_is_ascii(op.path.p, op.path.n, op.path.n):
+            return False
+        split_any_path(op)
+    s.p = after
     return True
 
 
@@ -197,7 +201,17 @@ cdef int read_ops(Span *s, Arena *arena, CommitFrame *out) noexcept nogil:
 cdef bint read_usual_body(Span *s, Arena *arena, CommitFrame *out) noexcept nogil:
     """A body with all fields and no others, as today's servers write it. False, and `s` anywhere, for every other form, right or wrong."""
     cdef UsualBody usual
-    if not (take_literal(s, b"\xac\x63ops", 5) and read_ops(s, arena, out) == OK and usual_body(s.p, s.end, &usual)):
+    if not take_literal(s, b"\xac\x63ops", 5):
+        return False
+    out.ops = <Op *> arena_take(arena, sizeof(Op))
+    if out.ops != NULL and s.p < s.end and s.p[0] == 0x81:
+        s.p += 1
+        out.op_count = 1
+        if not read_usual_op(s, out.ops) and read_op(s, out.ops) < 0:
+            return False
+    elif read_ops(s, arena, out) < 0:
+        return False
+    if not usual_body(s.p, s.end, &usual):
         return False
     out.seq = usual.seq
     out.repo = slice_at(usual.repo, USUAL_DID)

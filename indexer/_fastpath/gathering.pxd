@@ -8,6 +8,13 @@ from indexer._fastpath.rows cimport Gathered, Row
 from indexer._fastpath.span cimport Slice
 
 
+cdef extern from "memory.h" nogil:
+    ctypedef struct Ahead:
+        pass
+    void ahead_of(Ahead *ahead, const void *p, size_t n, size_t most)
+    void prefetch_part(Ahead *ahead)
+    void prefetch_rest(Ahead *ahead)
+
 cdef enum:
     BATCH_IS_FULL = 1  # a commit would need more waves than there are numbers for
     EDGE_KINDS = 5  # their codes, counted from 0
@@ -84,11 +91,12 @@ ctypedef struct Gathering:
     uint32_t waves
     uint64_t counts[12]
     Arena arena  # one frame's tables
+    Ahead ahead  # a later frame, asked for between the steps of this one
 
 cdef enum:
     COUNT_FRAMES = 0
     COUNT_COMMITS = 1
-    COUNT_CREATES = 2
+    COUNT_CREATES = 2  # this and the next two as the actions of frame.pxd follow one another
     COUNT_UPDATES = 3
     COUNT_DELETES = 4
     COUNT_IDENTITIES = 5

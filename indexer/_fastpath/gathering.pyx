@@ -12,7 +12,7 @@ writer to see, by `n`.)
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memcmp, memcpy, memset
 
 from indexer._fastpath.arena cimport arena_free, arena_reset
@@ -36,11 +36,14 @@ from indexer._fastpath.rows cimport (
 )
 from indexer._fastpath.span cimport Slice, Span, span_of, span_of_slice
 from indexer._fastpath.syntax cimport datetime_ms
+from indexer._fastpath.text cimport text_datetime24_near
 from indexer._fastpath.tid cimport tid_to_int
 from indexer._fastpath.tolerant cimport skip
+from indexer._fastpath.usual cimport USUAL_TIME
 
 cdef extern from "memory.h" nogil:
     void clear_start(void *p, size_t n)
+    void *with_more_room(void *items, uint32_t *room, uint32_t first, size_t size)
 
 cdef enum:
     FUTURE_MILLISECONDS = 300000  # how far a rev may lie ahead of our clock (sync specification)
@@ -71,15 +74,12 @@ cdef void gathering_free(Gathering *g) noexcept nogil:
 
 
 cdef int refuse(Gathering *g, int reason, Slice path, Slice detail) noexcept nogil:
-    cdef uint32_t room
     cdef Refused *larger
     if g.refused_count == g.refused_room:
-        room = g.refused_room * 2 if g.refused_room else 64
-        larger = <Refused *> realloc(g.refused, room * sizeof(Refused))
+        larger = <Refused *> with_more_room(g.refused, &g.refused_room, 64, sizeof(Refused))
         if larger == NULL:
             return OUT_OF_MEMORY
         g.refused = larger
-        g.refused_room = room
     g.refused[g.refused_count].frame = g.frame_count
     g.refused[g.refused_count].reason = reason
     g.refused[g.refused_count].path = path
@@ -89,15 +89,12 @@ cdef int refuse(Gathering *g, int reason, Slice path, Slice detail) noexcept nog
 
 
 cdef Author *new_author(Gathering *g, uint32_t did) noexcept nogil:
-    cdef uint32_t room
     cdef Author *larger
     if g.author_count == g.author_room:
-        room = g.author_room * 2 if g.author_room else 256
-        larger = <Author *> realloc(g.authors, room * sizeof(Author))
+        larger = <Author *> with_more_room(g.authors, &g.author_room, 256, sizeof(Author))
         if larger == NULL:
             return NULL
         g.authors = larger
-        g.author_room = room
     memset(&g.authors[g.author_count], 0, sizeof(Author))
     g.author_count += 1
     g.gathered.names.dids[did].author = g.author_count
@@ -168,7 +165,7 @@ cdef int refuse_body(Gathering *g, Frame *frame, int code, const uint8_t *body, 
 
 # --- proof ----------------------------------------------------------------------------------------------------------
 
-cdef int prove(Gathering *g, const Options *options, Frame *frame, const CommitFrame *commit, Proof *proof) noexcept nogil:
+cdef inline int prove(Gathering *g, const Options *options, Frame *frame, const CommitFrame *commit, Proof *proof) noexcept nogil:
     """What the operator wants proven about a commit, apart from its signature; 0 or the code of what is wrong."""
     cdef const uint8_t *at
     cdef int wanted = (PROVE_HASHES if options.hashes else 0) | (PROVE_TREE if options.inversion else 0)
@@ -230,7 +227,7 @@ cdef const Row *earlier_row(Gathering *g, const Author *author, const Row *row) 
     return NULL
 
 
-cdef int place_row(Gathering *g, Author *author, Row *row) noexcept nogil:
+cdef inline int place_row(Gathering *g, Author *author, Row *row) noexcept nogil:
     """Give the new row its wave; BATCH_IS_FULL if there is no number for it, or if one account has so many rows that finding its
     earlier ones would take long."""
     cdef const Row *before
@@ -266,7 +263,6 @@ cdef int gather_op(
     """The row of one operation, or the note that it was refused. `block` is its record's."""
     cdef Row *row
     cdef Row *larger
-    cdef uint32_t room
     cdef Slice detail
     cdef int code
     cdef int kind = op.code
@@ -280,12 +276,10 @@ cdef int gather_op(
             return refuse(g, UNKNOWN_KIND, op.path, detail)
         kind = ANY_OTHER
     if g.row_count == g.row_room:
-        room = g.row_room * 2
-        larger = <Row *> realloc(g.rows, room * sizeof(Row))
+        larger = <Row *> with_more_room(g.rows, &g.row_room, 64, sizeof(Row))
         if larger == NULL:
             return OUT_OF_MEMORY
         g.rows = larger
-        g.row_room = room
     row = &g.rows[g.row_count]
     clear_start(row, <size_t> (<uint8_t *> row.first_digest - <uint8_t *> row))
     row.frame = g.frame_count
@@ -301,7 +295,7 @@ cdef int gather_op(
         if op.cid[1] != DAG_CBOR:
             return refuse(g, RECORD_CBOR, op.path, detail)
         if kind <= BLOCK:
-            code = parse_edge(&g.gathered.names, row, &detail)
+            code = parse_edge(&g.gathered, row, &detail)
         elif kind == POST:
             code = parse_post(&g.gathered, row, &detail)
         elif kind == ANY_OTHER:
@@ -316,21 +310,32 @@ cdef int gather_op(
             return refuse(g, code, op.path, detail)
     if op.tid > 0 and kind == op.code:
         row.key = op.tid
-        return place_row(g, author, row)
-    code = intern_key(&g.gathered.names, kind, op.code, op.collection, op.rkey, &row.key)
-    if code == BAD_SYNTAX:
-        return refuse(g, BAD_PATH, op.path, detail)
-    if code < 0:
-        return code
+    else:
+        code = intern_key(&g.gathered.names, kind, op.code, op.collection, op.rkey, &row.key)
+        if code == BAD_SYNTAX:
+            return refuse(g, BAD_PATH, op.path, detail)
+        if code < 0:
+            return code
     return place_row(g, author, row)
 
 
-cdef inline bint has_delete(const CommitFrame *commit) noexcept nogil:
+cdef int gather_ops(
+    Gathering *g, const Options *options, const CommitFrame *commit, const Proof *proof, Author *author, Frame *frame
+) noexcept nogil:
+    """All of a commit's operations, deletions first."""
+    cdef bint mixed = False
     cdef uint32_t i
-    for i in range(commit.op_count):
-        if commit.ops[i].action == ACTION_DELETE:
-            return True
-    return False
+    cdef int code, turn
+    for i in range(1, commit.op_count):
+        if (commit.ops[i].action == ACTION_DELETE) != (commit.ops[0].action == ACTION_DELETE):
+            mixed = True
+    for turn in range(2 if mixed else 1):
+        for i in range(commit.op_count):
+            if not mixed or (commit.ops[i].action == ACTION_DELETE) == (turn == 0):
+                code = gather_op(g, options, &commit.ops[i], proof.records[i], author, frame)
+                if code != OK:
+                    return code
+    return OK
 
 
 cdef int gather_commit(Gathering *g, const Options *options, Span *s, Frame *frame) noexcept nogil:
@@ -342,9 +347,9 @@ cdef int gather_commit(Gathering *g, const Options *options, Span *s, Frame *fra
     cdef uint32_t number, i, refused
     cdef bint exact
     cdef int code
-    cdef int turn
     arena_reset(&g.arena)
     code = read_commit_body(s, &g.arena, &commit)
+    prefetch_part(&g.ahead)
     if code < 0:
         return refuse_body(g, frame, code, body, s.end, &s.p)
     frame.seq = commit.seq
@@ -369,7 +374,8 @@ cdef int gather_commit(Gathering *g, const Options *options, Span *s, Frame *fra
         frame.status = BAD_TID
     elif (frame.rev >> 10) // 1000 > options.now + FUTURE_MILLISECONDS:
         frame.status = FUTURE_REV
-    elif datetime_ms(commit.time, &frame.time, &exact) < 0:
+    elif (commit.time.n != USUAL_TIME or not text_datetime24_near(commit.time.p, &frame.time, &g.gathered.day)) \
+            and datetime_ms(commit.time, &frame.time, &exact) < 0:
         frame.status = BAD_DATETIME
     elif commit.op_count > 1 and paths_repeat(&commit):
         frame.status = OP_DUPLICATE
@@ -377,30 +383,23 @@ cdef int gather_commit(Gathering *g, const Options *options, Span *s, Frame *fra
         frame.status = prove(g, options, frame, &commit, &proof)
     if frame.status == OUT_OF_MEMORY:
         return OUT_OF_MEMORY
+    prefetch_part(&g.ahead)
     if frame.status == OK:
         frame.first_row = g.row_count
         if g.ordinal + commit.op_count >= 1 << WAVE_SHIFT:
             return BATCH_IS_FULL
         refused = g.refused_count
-        for turn in range(0 if has_delete(&commit) else 1, 2):
-            for i in range(commit.op_count):
-                if (commit.ops[i].action == ACTION_DELETE) == (turn == 0):
-                    code = gather_op(g, options, &commit.ops[i], proof.records[i], author, frame)
-                    if code == BATCH_IS_FULL:
-                        # The frame is the next batch's: nothing of it stays here.
-                        g.row_count = frame.first_row
-                        g.refused_count = refused
-                    if code != OK:
-                        return code
+        code = gather_ops(g, options, &commit, &proof, author, frame)
+        if code == BATCH_IS_FULL:
+            # The frame is the next batch's: nothing of it stays here.
+            g.row_count = frame.first_row
+            g.refused_count = refused
+        if code != OK:
+            return code
         frame.rows = g.row_count - frame.first_row
     g.counts[COUNT_COMMITS] += 1
     for i in range(commit.op_count):
-        if commit.ops[i].action == ACTION_CREATE:
-            g.counts[COUNT_CREATES] += 1
-        elif commit.ops[i].action == ACTION_UPDATE:
-            g.counts[COUNT_UPDATES] += 1
-        else:
-            g.counts[COUNT_DELETES] += 1
+        g.counts[COUNT_CREATES + commit.ops[i].action - ACTION_CREATE] += 1
     return OK
 
 
@@ -529,6 +528,7 @@ cdef int gather_frame(Gathering *g, const Options *options, const uint8_t *p, si
     cdef Frame *frame = &g.frames[g.frame_count]
     cdef int kind
     cdef int code
+    prefetch_part(&g.ahead)
     clear_start(frame, <size_t> (<uint8_t *> frame.data - <uint8_t *> frame))
     code = read_frame_header(&s, &kind)
     if code == OK:

@@ -2,7 +2,9 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from indexer._fastpath.did cimport DidKey, plc_key
+from indexer._fastpath.did cimport DID_KEY_PLC, DidKey, plc_key
+from indexer._fastpath.mix cimport mix_pair
+from indexer._fastpath.reasons cimport OK
 from indexer._fastpath.span cimport Slice
 
 
@@ -44,8 +46,23 @@ ctypedef struct Reference:
 cdef void names_init(Names *names, uint64_t seed) noexcept nogil
 cdef void names_free(Names *names) noexcept nogil
 
-# The number of a DID whose key the caller has made.
-cdef int intern_did_key(Names *names, const DidKey *key, Slice did, uint32_t *number) noexcept nogil
+# `intern_did_key` where the first place of the index does not hold the DID.
+cdef int search_did_key(Names *names, const DidKey *key, Slice did, uint32_t *number) noexcept nogil
+
+
+cdef inline int intern_did_key(Names *names, const DidKey *key, Slice did, uint32_t *number) noexcept nogil:
+    """The number of a DID whose key the caller has made; OUT_OF_MEMORY."""
+    cdef const Did *found
+    cdef uint32_t place
+    if names.did_count:
+        place = names.did_index[mix_pair(key.low, key.high, names.seed) & names.did_mask]
+        if place:
+            found = &names.dids[place - 1]
+            if found.key.low == key.low and found.key.high == key.high and key.high >> 56 == DID_KEY_PLC:
+                number[0] = place - 1
+                return OK
+    return search_did_key(names, key, did, number)
+
 
 # `intern_did` for one of another method.
 cdef int intern_other_did(Names *names, Slice did, uint32_t *number) noexcept nogil

@@ -58,7 +58,7 @@ cdef int more_dids(Names *names) noexcept nogil:
     return OK
 
 
-cdef int intern_did_key(Names *names, const DidKey *key, Slice did, uint32_t *number) noexcept nogil:
+cdef int search_did_key(Names *names, const DidKey *key, Slice did, uint32_t *number) noexcept nogil:
     cdef Did *found
     cdef uint64_t at
     if names.did_count == names.did_room and more_dids(names) < 0:
@@ -85,7 +85,7 @@ cdef int intern_other_did(Names *names, Slice did, uint32_t *number) noexcept no
     cdef DidKey key
     if did_key(did, &key) < 0:
         return BAD_DID
-    return intern_did_key(names, &key, did, number)
+    return search_did_key(names, &key, did, number)
 
 
 cdef int more_paths(Names *names) noexcept nogil:

@@ -7,7 +7,6 @@ DIDs and record URIs that stand in them as whole texts are interned, so that one
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport realloc
 from libc.string cimport memcmp
 
 from indexer._fastpath.cbor cimport ALL_DEVIATIONS, BYTES, MAP, TEXT, Tolerance, is_text, read_array, read_map, read_text
@@ -22,8 +21,12 @@ from indexer._fastpath.interning cimport Names, Reference, intern_did, intern_di
 from indexer._fastpath.reasons cimport BAD_DID, BAD_SYNTAX, OK, OUT_OF_MEMORY, TRAILING_BYTES, WRONG_TYPE
 from indexer._fastpath.rows cimport RECORD_INVALID, RECORD_NOT_MAP, RECORD_TYPE, Gathered, Row
 from indexer._fastpath.span cimport Slice, Span, left, slice_at, span_of_slice, take
-from indexer._fastpath.tolerant cimport read_head_tolerant, skip
-from indexer._fastpath.usual cimport USUAL_DID, UsualReference, usual_reply
+from indexer._fastpath.text cimport text_datetime24_near
+from indexer._fastpath.tolerant cimport read_head_tolerant, skip, skip_inside
+from indexer._fastpath.usual cimport USUAL_DID, USUAL_TIME, UsualReference, usual_reply
+
+cdef extern from "memory.h" nogil:
+    void *with_more_room(void *items, uint32_t *room, uint32_t first, size_t size)
 
 cdef enum:
     MAX_TEXT = 3000
@@ -44,6 +47,13 @@ cdef enum PostKey:
     FACETS_KEY = 7
     CREATED_AT_KEY = 8
     LAST_KEY = 9
+
+
+cdef struct Embed:
+    Slice kind  # {NULL, ...}, as all of these, where it is not there
+    Slice listed  # the array of images or items, not yet looked into
+    Slice record
+    Slice media
 
 
 cdef int step_over(Span *s, Slice *passed) noexcept nogil:
@@ -157,72 +167,102 @@ cdef int read_quote(Names *names, Slice record, Row *row) noexcept nogil:
     return OK
 
 
-cdef int read_embed(Names *names, Slice embed, Row *row, int depth) noexcept nogil:
-    """An embed union; a recordWithMedia holds two more, and those no further."""
-    cdef Span s = span_of_slice(embed)
-    cdef Span inner
-    cdef Slice key, value, kind, media, record, listed
-    cdef uint64_t pairs, items, i
-    cdef bint sorted = True
-    cdef int code = read_map(&s, &pairs)
+cdef int read_embed_fields(Span *s, Embed *out, bint *sorted) noexcept nogil:
+    """What an embed says, whose other fields are stepped over."""
+    cdef Tolerance tolerance
+    cdef Slice key, value
+    cdef uint64_t pairs, i
+    cdef int code = read_map(s, &pairs)
     if code != OK:
         return code
-    kind.p = NULL
-    media.p = NULL
-    record.p = NULL
-    listed.p = NULL
-    listed.n = 0
+    out.kind.p = NULL
+    out.media.p = NULL
+    out.record.p = NULL
+    out.listed.p = NULL
     key.p = NULL
     key.n = 0
     for i in range(pairs):
-        code = next_key(&s, &key, &sorted)
+        code = next_key(s, &key, sorted)
         if code < 0:
             return code
         if is_text(key, b"$type", 5):
-            code = read_text(&s, &kind)
+            code = read_text(s, &out.kind)
         else:
-            code = step_over(&s, &value)
+            tolerance.allowed = ALL_DEVIATIONS
+            value.p = s.p
+            code = skip_inside(s, &tolerance)
+            value.n = <size_t> (s.p - value.p)
             if is_text(key, b"images", 6) or is_text(key, b"items", 5):
-                listed = value
+                out.listed = value
             elif is_text(key, b"record", 6):
-                record = value
+                out.record = value
             elif is_text(key, b"media", 5):
-                media = value
+                out.media = value
         if code != OK:
             return code
-    if kind.p == NULL:
-        # Inside a recordWithMedia the record part may go without its type: it is a reference there, no union.
-        return read_quote(names, record, row) if depth == 2 and record.p != NULL else RECORD_INVALID
-    if kind.n < 15 or memcmp(kind.p, <const char *> b"app.bsky.embed.", 15) != 0:
+    return OK
+
+
+cdef int take_embed(Span *s, Embed *out) noexcept nogil:
+    """The same with all of the embed checked as if it were stepped over: where that has nothing to add, reading it once is enough."""
+    cdef const uint8_t *start = s.p
+    cdef bint sorted = True
+    cdef Slice whole
+    cdef Span inner
+    cdef int code = read_embed_fields(s, out, &sorted)
+    if code == OK and sorted:
         return OK
-    kind.p += 15
-    kind.n -= 15
-    if is_text(kind, b"images", 6) or is_text(kind, b"gallery", 7):
-        if listed.p == NULL:
+    s.p = start
+    code = step_over(s, &whole)
+    if code != OK:
+        return code
+    inner = span_of_slice(whole)
+    return read_embed_fields(&inner, out, &sorted)
+
+
+cdef int read_embed(Names *names, Span *s, Row *row, int depth) noexcept nogil:
+    """An embed union; a recordWithMedia holds two more, and those no further."""
+    cdef Embed embed
+    cdef Span inner
+    cdef uint64_t items
+    cdef int code = take_embed(s, &embed)
+    if code != OK:
+        return code
+    if embed.kind.p == NULL:
+        # Inside a recordWithMedia the record part may go without its type: it is a reference there, no union.
+        return read_quote(names, embed.record, row) if depth == 2 and embed.record.p != NULL else RECORD_INVALID
+    if embed.kind.n < 15 or memcmp(embed.kind.p, <const char *> b"app.bsky.embed.", 15) != 0:
+        return OK
+    embed.kind.p += 15
+    embed.kind.n -= 15
+    if is_text(embed.kind, b"images", 6) or is_text(embed.kind, b"gallery", 7):
+        if embed.listed.p == NULL:
             return RECORD_INVALID
-        inner = span_of_slice(listed)
+        inner = span_of_slice(embed.listed)
         code = read_array(&inner, &items)
         if code == OK and items:
-            row.flags |= HAS_IMAGES if kind.n == 6 else HAS_GALLERY
+            row.flags |= HAS_IMAGES if embed.kind.n == 6 else HAS_GALLERY
         return code
-    if is_text(kind, b"video", 5):
+    if is_text(embed.kind, b"video", 5):
         row.flags |= HAS_VIDEO
-    elif is_text(kind, b"external", 8):
+    elif is_text(embed.kind, b"external", 8):
         row.flags |= HAS_EXTERNAL
-    elif is_text(kind, b"record", 6):
-        return RECORD_INVALID if record.p == NULL else read_quote(names, record, row)
-    elif is_text(kind, b"recordWithMedia", 15) and depth == 1:
-        if record.p == NULL or media.p == NULL:
+    elif is_text(embed.kind, b"record", 6):
+        return RECORD_INVALID if embed.record.p == NULL else read_quote(names, embed.record, row)
+    elif is_text(embed.kind, b"recordWithMedia", 15) and depth == 1:
+        if embed.record.p == NULL or embed.media.p == NULL:
             return RECORD_INVALID
-        code = read_embed(names, record, row, 2)
+        inner = span_of_slice(embed.record)
+        code = read_embed(names, &inner, row, 2)
         if code == OK:
-            code = read_embed(names, media, row, 3)
+            inner = span_of_slice(embed.media)
+            code = read_embed(names, &inner, row, 3)
         return code
     return OK
 
 
 cdef int note_mention(Gathered *gathered, Row *row, Slice did) noexcept nogil:
-    cdef uint32_t number, room, i
+    cdef uint32_t number, i
     cdef uint32_t *larger
     cdef int code = intern_did(&gathered.names, did, &number)
     if code == BAD_DID:
@@ -233,12 +273,10 @@ cdef int note_mention(Gathered *gathered, Row *row, Slice did) noexcept nogil:
         if gathered.mentions[i] == number:
             return OK
     if gathered.mention_count == gathered.mention_room:
-        room = gathered.mention_room * 2 if gathered.mention_room else 256
-        larger = <uint32_t *> realloc(gathered.mentions, room * sizeof(uint32_t))
+        larger = <uint32_t *> with_more_room(gathered.mentions, &gathered.mention_room, 256, sizeof(uint32_t))
         if larger == NULL:
             return OUT_OF_MEMORY
         gathered.mentions = larger
-        gathered.mention_room = room
     gathered.mentions[gathered.mention_count] = number
     gathered.mention_count += 1
     row.mentions += 1
@@ -320,60 +358,48 @@ cdef int read_facets(Gathered *gathered, Span *s, Row *row) noexcept nogil:
 
 
 cdef inline int known_key(Slice key) noexcept nogil:
-    if is_text(key, b"text", 4):
-        return TEXT_KEY
-    if is_text(key, b"$type", 5):
-        return TYPE_KEY
-    if is_text(key, b"createdAt", 9):
+    if key.n == 5:
+        if is_text(key, b"$type", 5):
+            return TYPE_KEY
+        if is_text(key, b"langs", 5):
+            return LANGS_KEY
+        if is_text(key, b"reply", 5):
+            return REPLY_KEY
+        if is_text(key, b"embed", 5):
+            return EMBED_KEY
+    elif key.n == 4:
+        if is_text(key, b"text", 4):
+            return TEXT_KEY
+        if is_text(key, b"tags", 4):
+            return TAGS_KEY
+    elif is_text(key, b"createdAt", 9):
         return CREATED_AT_KEY
-    if is_text(key, b"reply", 5):
-        return REPLY_KEY
-    if is_text(key, b"embed", 5):
-        return EMBED_KEY
-    if is_text(key, b"facets", 6):
+    elif is_text(key, b"facets", 6):
         return FACETS_KEY
-    if is_text(key, b"langs", 5):
-        return LANGS_KEY
-    return TAGS_KEY if is_text(key, b"tags", 4) else OTHER_KEY
+    return OTHER_KEY
 
 
 cdef inline int take_usual_key(Span *s, int after, Slice *key) noexcept nogil:
     """Step over a key that sorts after the known one `after`, without looking at its order, its characters, its head by themselves;
     OTHER_KEY, and `s` where it was, for every other key."""
     cdef const uint8_t *p = s.p
-    cdef int known = OTHER_KEY
-    cdef size_t n = 5
-    if left(s) < 10:
+    cdef Slice text
+    cdef int known
+    if left(s) < 10 or not 0x64 <= p[0] <= 0x69:
         return OTHER_KEY
-    if p[0] == 0x65:
-        if memcmp(p + 1, <const char *> b"$type", 5) == 0:
-            known = TYPE_KEY
-        elif memcmp(p + 1, <const char *> b"embed", 5) == 0:
-            known = EMBED_KEY
-        elif memcmp(p + 1, <const char *> b"langs", 5) == 0:
-            known = LANGS_KEY
-        elif memcmp(p + 1, <const char *> b"reply", 5) == 0:
-            known = REPLY_KEY
-    elif memcmp(p, <const char *> b"\x64text", 5) == 0:
-        known = TEXT_KEY
-        n = 4
-    elif memcmp(p, <const char *> b"\x69createdAt", 10) == 0:
-        known = CREATED_AT_KEY
-        n = 9
-    elif memcmp(p, <const char *> b"\x66facets", 7) == 0:
-        known = FACETS_KEY
-        n = 6
+    text = slice_at(p + 1, p[0] - 0x60)
+    known = known_key(text)
     if known <= after:
         return OTHER_KEY
-    key[0] = slice_at(p + 1, n)
-    s.p = p + 1 + n
+    key[0] = text
+    s.p = p + 1 + text.n
     return known
 
 
 cdef int parse_post(Gathered *gathered, Row *row, Slice *detail) noexcept nogil:
     """Fill the row of a post from `row.record`; gives what edges.parse_edge gives."""
     cdef Span s = span_of_slice(row.record)
-    cdef Slice key, text, created_at, kind, embed, passed
+    cdef Slice key, text, created_at, kind, passed
     cdef uint64_t pairs, i
     cdef bint sorted = True
     cdef int before = OTHER_KEY
@@ -384,7 +410,6 @@ cdef int parse_post(Gathered *gathered, Row *row, Slice *detail) noexcept nogil:
     text.p = NULL
     created_at.p = NULL
     kind.p = NULL
-    embed.p = NULL
     key.p = NULL
     key.n = 0
     row.mentions_start = gathered.mention_count
@@ -408,9 +433,7 @@ cdef int parse_post(Gathered *gathered, Row *row, Slice *detail) noexcept nogil:
         elif known == REPLY_KEY:
             code = read_reply(&gathered.names, &s, row)
         elif known == EMBED_KEY:
-            code = step_over(&s, &embed)
-            if code == OK:
-                code = read_embed(&gathered.names, embed, row, 1)
+            code = read_embed(&gathered.names, &s, row, 1)
         elif known == FACETS_KEY:
             code = read_facets(gathered, &s, row)
         elif known == LANGS_KEY:
@@ -430,7 +453,8 @@ cdef int parse_post(Gathered *gathered, Row *row, Slice *detail) noexcept nogil:
         return RECORD_TYPE
     if text.p == NULL or created_at.p == NULL:
         return RECORD_INVALID
-    read_created_at(created_at, &row.created_at, &sorted)
+    if created_at.n != USUAL_TIME or not text_datetime24_near(created_at.p, &row.created_at, &gathered.day):
+        read_created_at(created_at, &row.created_at, &sorted)
     return OK
 
 

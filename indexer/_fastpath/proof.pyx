@@ -5,8 +5,6 @@ Owns the order of the checks. Refuses to know keys and signatures (it gives the 
 """
 
 from libc.stdint cimport uint8_t, uint32_t
-from libc.string cimport memcmp
-
 from indexer._fastpath.arena cimport Arena, arena_free, arena_init, arena_take
 from indexer._fastpath.car cimport Block, find_block, hash_blocks, index_blocks, read_car_header, same_cid
 from indexer._fastpath.cid cimport make_cid
@@ -25,8 +23,12 @@ from indexer._fastpath.span cimport Slice, Span, span_of, span_of_slice
 from indexer._fastpath.text cimport text_is_ascii
 
 
+cdef extern from "memory.h" nogil:
+    bint same_bytes(const uint8_t *a, const uint8_t *b, size_t n)
+
+
 cdef inline bint same(Slice a, Slice b) noexcept nogil:
-    return a.n == b.n and memcmp(a.p, b.p, a.n) == 0
+    return a.n == b.n and same_bytes(a.p, b.p, a.n)
 
 
 cdef int find_commit(const uint8_t *cid, Proof *out, const uint8_t **at) noexcept nogil:

@@ -7,6 +7,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from indexer._fastpath.interning cimport Names, Reference
 from indexer._fastpath.span cimport Slice
+from indexer._fastpath.text cimport TextDay
 
 
 cdef enum:
@@ -63,6 +64,7 @@ ctypedef struct Row:
 # What parsing a record adds to, besides its row.
 ctypedef struct Gathered:
     Names names
+    TextDay day  # of the last time
     uint32_t *mentions  # numbers of DIDs
     uint32_t mention_count
     uint32_t mention_room

@@ -1,6 +1,7 @@
 """The layout of a batch before it gives rows (see stages.pyx)."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from cython cimport final
+from libc.stdint cimport uint32_t
 
 from indexer._fastpath.accounts cimport Account, AccountTable
 from indexer._fastpath.gathering cimport Gathering
@@ -35,6 +36,7 @@ cdef class Stages:
     cdef str path_at(self, uint32_t path)
     cdef Account *account_of(self, AccountTable accounts, uint32_t did) except? NULL
     cdef int belong(self, AccountTable accounts) except -1
+    @final
     cdef Account *author(self, AccountTable accounts, uint32_t frame) except NULL
     cdef void verify_range(self, uint32_t start, uint32_t end) noexcept nogil
-    cdef void sort_rows(self) noexcept nogil
+    cdef void sort_rows(self, uint32_t *places) noexcept nogil

@@ -26,6 +26,13 @@ from indexer._fastpath.span cimport Slice
 
 from indexer.errors import InvariantBroken
 
+# A row's places: numbers of wave and group, ten bits each, and whether they are any.
+cdef enum:
+    PLACE_MASK = 1023
+    DELETED_SHIFT = 10
+    IN_GROUP = 1048576
+    IN_DELETED = 2097152
+
 cdef uint64_t seed = int.from_bytes(os.urandom(8), "little")
 
 
@@ -109,7 +116,10 @@ cdef class Stages:
         return 0
 
     cdef Account *author(self, AccountTable accounts, uint32_t frame) except NULL:
+        cdef const Did *entry = &self.g.gathered.names.dids[self.g.frames[frame].did - 1]
         cdef Account *account
+        if entry.resolved:
+            return &accounts.accounts[entry.slot]
         account = self.account_of(accounts, self.g.frames[frame].did - 1)
         if account == NULL:
             raise InvariantBroken(f"account {self.did_at(self.g.frames[frame].did - 1)} was not put into the table")
@@ -249,6 +259,7 @@ cdef class Stages:
     def finish(self, AccountTable accounts not None) -> None:
         """Fix the ids of all names and put the rows that stand in order. Errors: InvariantBroken where a name has not been put."""
         cdef uint32_t i
+        cdef uint32_t *places
         self.belong(accounts)
         for i in range(self.g.gathered.names.did_count):
             if self.account_of(accounts, i) == NULL:
@@ -260,39 +271,42 @@ cdef class Stages:
         free(self.starts)
         self.order = <uint32_t *> malloc((2 * <size_t> self.g.row_count + 1) * sizeof(uint32_t))
         self.starts = <uint32_t *> calloc(self.g.waves * GROUPS + 1, sizeof(uint32_t))
-        if self.order == NULL or self.starts == NULL:
+        places = <uint32_t *> malloc((<size_t> self.g.row_count + 1) * sizeof(uint32_t))
+        if self.order == NULL or self.starts == NULL or places == NULL:
+            free(places)
             raise MemoryError
-        self.sort_rows()
+        self.sort_rows(places)
+        free(places)
         self.finished = True
 
-    cdef void sort_rows(self) noexcept nogil:
-        """Put the rows that stand in order: by wave, by what they are for, by n. The update of an edge or post is in two groups."""
+    cdef void sort_rows(self, uint32_t *places) noexcept nogil:
+        """Put the rows that stand in order: by wave, by what they are for, by n. The update of an edge or post is in two groups. `places` is
+        room for a number per row: the rows themselves are more than the processor's caches hold, and are looked at once."""
         cdef uint32_t next_place[PLACES]
-        cdef uint32_t i, j, at
+        cdef uint32_t j, at, place
         cdef const Row *row
-        cdef const Frame *frame
-        for i in range(self.g.frame_count):
-            frame = &self.g.frames[i]
-            if frame.status == 0:
-                for j in range(frame.first_row, frame.first_row + frame.rows):
-                    row = &self.g.rows[j]
-                    at = (row.n >> WAVE_SHIFT) * GROUPS
-                    if row.kind > POST or row.action != ACTION_DELETE:
-                        self.starts[at + group_of(row.kind) + 1] += 1
-                    if row.kind <= POST and row.action != ACTION_CREATE:
-                        self.starts[at + DELETED + 1] += 1
+        for j in range(self.g.row_count):
+            row = &self.g.rows[j]
+            place = 0
+            if self.g.frames[row.frame].status == 0:
+                at = (row.n >> WAVE_SHIFT) * GROUPS
+                if row.kind > POST or row.action != ACTION_DELETE:
+                    place = IN_GROUP | (at + group_of(row.kind))
+                    self.starts[at + group_of(row.kind) + 1] += 1
+                if row.kind <= POST and row.action != ACTION_CREATE:
+                    place |= IN_DELETED | (at + DELETED) << DELETED_SHIFT
+                    self.starts[at + DELETED + 1] += 1
+            places[j] = place
         for at in range(self.g.waves * GROUPS):
             next_place[at] = self.starts[at]
             self.starts[at + 1] += self.starts[at]
-        for i in range(self.g.frame_count):
-            frame = &self.g.frames[i]
-            if frame.status == 0:
-                for j in range(frame.first_row, frame.first_row + frame.rows):
-                    row = &self.g.rows[j]
-                    at = (row.n >> WAVE_SHIFT) * GROUPS
-                    if row.kind > POST or row.action != ACTION_DELETE:
-                        self.order[next_place[at + group_of(row.kind)]] = j
-                        next_place[at + group_of(row.kind)] += 1
-                    if row.kind <= POST and row.action != ACTION_CREATE:
-                        self.order[next_place[at + DELETED]] = j
-                        next_place[at + DELETED] += 1
+        for j in range(self.g.row_count):
+            place = places[j]
+            if place & IN_GROUP:
+                at = place & PLACE_MASK
+                self.order[next_place[at]] = j
+                next_place[at] += 1
+            if place & IN_DELETED:
+                at = (place >> DELETED_SHIFT) & PLACE_MASK
+                self.order[next_place[at]] = j
+                next_place[at] += 1

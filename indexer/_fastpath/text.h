@@ -31,14 +31,19 @@ static inline int text_is_ascii(const uint8_t *p, size_t n, size_t readable) {
     return any < 0x80;
 }
 
-/* The same of sixteen bytes. */
-static inline int text_ascii16(const uint8_t *p) {
+/* The same of sixteen bytes at each of `count` places, a constant. */
+static inline __attribute__((always_inline)) int text_ascii16_each(const uint8_t *const *places, int count) {
 #if defined(__SSE2__)
-    return _mm_movemask_epi8(_mm_loadu_si128((const __m128i *)p)) == 0;
+    __m128i all = _mm_loadu_si128((const __m128i *)places[0]);
+    for (int i = 1; i < count; i++) all = _mm_or_si128(all, _mm_loadu_si128((const __m128i *)places[i]));
+    return _mm_movemask_epi8(all) == 0;
 #else
-    uint64_t words[2];
-    memcpy(words, p, 16);
-    return ((words[0] | words[1]) & 0x8080808080808080ULL) == 0;
+    uint64_t words[2], all = 0;
+    for (int i = 0; i < count; i++) {
+        memcpy(words, places[i], 16);
+        all |= words[0] | words[1];
+    }
+    return (all & 0x8080808080808080ULL) == 0;
 #endif
 }
 
@@ -163,30 +168,56 @@ static inline int text_sortable_groups(const uint8_t *first, const uint8_t *seco
     return text_groups(first, second, 6, 0, out);
 }
 
-/* Milliseconds since 1970 of `YYYY-MM-DDTHH:MM:SS.mmmZ`, from 1970 to 2099, in which every fourth year is a leap year. 0 for all else, right or
- * wrong. */
-static inline int text_datetime24(const uint8_t *p, int64_t *milliseconds) {
+/* A date, as its eleven characters up to the `T` stand in two words, and when it begins. */
+typedef struct {
+    uint64_t first, second;
+    int64_t milliseconds;
+} TextDay;
+
+/* Milliseconds since 1970 of the day of `YYYY-MM-DDT`, from 1970 to 2099, in which every fourth year is a leap year. 0 for all else. */
+static inline int text_day(uint64_t first, uint64_t second, int64_t *milliseconds) {
     static const uint16_t before[2][13] = {{0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365},
                                            {0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335, 366}};
-    const uint64_t a = text_load8(p) ^ 0x303030302D30302DULL;      /* 0000-00- */
-    const uint64_t b = text_load8(p + 8) ^ 0x30305430303A3030ULL;  /* 00T00:00 */
-    const uint64_t c = text_load8(p + 16) ^ 0x3A30302E3030305AULL; /* :00.000Z */
+    const uint64_t a = first ^ 0x303030302D30302DULL;  /* 0000-00- */
+    const uint64_t b = second ^ 0x3030540000000001ULL; /* 00T */
     /* A digit's byte is now 0..9, any other 0: adding what is missing to 0x80 shows what is beyond. */
-    const uint64_t beyond = (a | (a + 0x767676767F76767FULL)) | (b | (b + 0x76767F76767F7676ULL)) |
-                            (c | (c + 0x7F76767F7676767FULL));
-    if (beyond & TEXT_EACH(0x80)) return 0;
+    if (((a | (a + 0x767676767F76767FULL)) | (b | (b + 0x76767F0000000000ULL))) & TEXT_EACH(0x80)) return 0;
     /* Every byte becomes the number of two digits that ends with it: below 100, so that nothing is carried. */
-    const uint64_t a2 = a + 10 * (a >> 8), b2 = b + 10 * (b >> 8), c2 = c + 10 * (c >> 8);
+    const uint64_t a2 = a + 10 * (a >> 8), b2 = b + 10 * (b >> 8);
     const unsigned year = (unsigned)(a2 >> 48 & 0xFF) * 100 + (unsigned)(a2 >> 32 & 0xFF) - 1970;
     const unsigned month = (unsigned)(a2 >> 8 & 0xFF) - 1, day = (unsigned)(b2 >> 48 & 0xFF) - 1;
-    const unsigned hour = (unsigned)(b2 >> 24 & 0xFF), minute = (unsigned)(b2 & 0xFF), second = (unsigned)(c2 >> 40 & 0xFF);
-    if (year >= 130 || month >= 12 || hour > 23 || minute > 59 || second > 59) return 0;
+    if (year >= 130 || month >= 12) return 0;
     const uint16_t *const start = before[year % 4 == 2] + month;
     if (day >= (unsigned)start[1] - start[0]) return 0;
-    const unsigned days = year * 365 + (year + 1) / 4 + start[0] + day;
-    const unsigned seconds = (hour * 60 + minute) * 60 + second;
-    *milliseconds = (int64_t)days * 86400000 + seconds * 1000 + (unsigned)(c2 >> 16 & 0xFF) * 10 + (unsigned)(c >> 8 & 0xF);
+    *milliseconds = (int64_t)(year * 365 + (year + 1) / 4 + start[0] + day) * 86400000;
     return 1;
+}
+
+/* Milliseconds since 1970 of `YYYY-MM-DDTHH:MM:SS.mmmZ`, from 1970 to 2099. 0 for all else, right or wrong. `last` is the day of the time before, or
+ * all zero: most are of the same. */
+static inline int text_datetime24_near(const uint8_t *p, int64_t *milliseconds, TextDay *last) {
+    const uint64_t first = text_load8(p), word = text_load8(p + 8);
+    const uint64_t second = (word & 0xFFFFFF0000000000ULL) | 1; /* never zero: nothing is of the day that is not yet there */
+    const uint64_t b = (word & 0xFFFFFFFFFFULL) ^ 0x30303A3030ULL;     /* 00:00 */
+    const uint64_t c = text_load8(p + 16) ^ 0x3A30302E3030305AULL;     /* :00.000Z */
+    if (((b | (b + 0x76767F7676ULL)) | (c | (c + 0x7F76767F7676767FULL))) & TEXT_EACH(0x80)) return 0;
+    const uint64_t b2 = b + 10 * (b >> 8), c2 = c + 10 * (c >> 8);
+    const unsigned hour = (unsigned)(b2 >> 24 & 0xFF), minute = (unsigned)(b2 & 0xFF), second_of_minute = (unsigned)(c2 >> 40 & 0xFF);
+    if (hour > 23 || minute > 59 || second_of_minute > 59) return 0;
+    if (first != last->first || second != last->second) {
+        int64_t start;
+        if (!text_day(first, second, &start)) return 0;
+        *last = (TextDay){first, second, start};
+    }
+    const unsigned seconds = (hour * 60 + minute) * 60 + second_of_minute;
+    *milliseconds = last->milliseconds + (seconds * 1000 + (unsigned)(c2 >> 16 & 0xFF) * 10 + (unsigned)(c >> 8 & 0xF));
+    return 1;
+}
+
+/* The same of one time by itself. */
+static inline int text_datetime24(const uint8_t *p, int64_t *milliseconds) {
+    TextDay none = {0, 0, 0};
+    return text_datetime24_near(p, milliseconds, &none);
 }
 
 static inline void text_base32_write(const uint8_t *in, size_t n, uint8_t *out) {

@@ -12,5 +12,8 @@ cdef extern from "text.h" nogil:
     bint text_base32_groups(const uint8_t *first, const uint8_t *second, uint64_t *out)
     bint text_sortable_groups(const uint8_t *first, const uint8_t *second, uint64_t *out)
     bint text_datetime24(const uint8_t *p, int64_t *milliseconds)
+    ctypedef struct TextDay:
+        pass
+    bint text_datetime24_near(const uint8_t *p, int64_t *milliseconds, TextDay *last)
     void text_base32_write(const uint8_t *data, size_t n, uint8_t *out)
     size_t text_base64_write(const uint8_t *data, size_t n, uint8_t *out)

@@ -165,3 +165,7 @@ cdef int skip_value(Span *s, Tolerance *tolerance, int depth, bint check_unique)
 
 cdef int skip(Span *s, Tolerance *tolerance) noexcept nogil:
     return skip_value(s, tolerance, MAX_DEPTH, True)
+
+
+cdef int skip_inside(Span *s, Tolerance *tolerance) noexcept nogil:
+    return skip_value(s, tolerance, MAX_DEPTH - 1, True)

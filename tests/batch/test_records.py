@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from indexer.simulation.account import Account, World
 from indexer.simulation.dagcbor import cid_text, encode
 from indexer.simulation.repo import Write
 from tests.batch.described import described
-from tests.batch.support import Store, copy_rows
+from tests.batch.support import Store, copy_rows, integer
 
 LIKE = "app.bsky.feed.like"
 POST = "app.bsky.feed.post"
@@ -237,6 +238,54 @@ def test_embeds_of_unknown_types_are_kept() -> None:
     batch = applied(account(), POST, post(embed={"$type": "com.example.embed", "what": [1, 2]}))
     assert reasons(batch) == []
     assert len(list(copy_rows(batch.copy_posts(0)))) == 1
+
+
+@pytest.mark.parametrize(("levels", "dropped"), [(127, []), (128, ["record_cbor"])])
+def test_an_embed_may_be_nested_as_deep_as_any_value(levels: int, dropped: list[str]) -> None:
+    kind = encode({"$type": "com.example.embed"})[1:]
+    embed = b"\xa2\x64what" + b"\x81" * (levels - 1) + b"\x80" + kind
+    batch = applied(account(), POST, encode(post(embed={})).replace(b"\x65embed\xa0", b"\x65embed" + embed))
+    assert reasons(batch) == dropped
+
+
+@pytest.mark.parametrize(("last", "dropped"), [(b"\x61c\x02", []), (b"\x61b\x02", ["record_cbor"])])
+def test_keys_of_an_embed_may_be_out_of_order_but_not_repeat(last: bytes, dropped: list[str]) -> None:
+    kind = encode({"$type": "com.example.embed"})[1:]
+    embed = b"\xa4\x61b\x01" + kind + b"\x61a\x01" + last
+    record = encode(post(embed={})).replace(b"\x65embed\xa0", b"\x65embed" + embed)
+    assert reasons(applied(account(), POST, record)) == dropped
+
+
+def frame_at(alice: Account, number: int, time: bytes) -> bytes:
+    """A commit whose frame says that it happened then."""
+    frame = alice.apply(
+        [Write("create", f"{LIKE}/3mptbyplj5d2{number}", encode(like(createdAt=time.decode())))]
+    )
+    start = frame.index(b"\x64time\x78\x18") + 7
+    return frame[:start] + time + frame[start + 24 :]
+
+
+def test_times_of_several_days_do_not_mix() -> None:
+    days = ("2026-01-01", "2026-01-01", "2026-01-31", "2025-01-01", "2026-01-01", "2024-02-29")
+    times = [f"{day}T0{hour}:10:20.{hour}37Z" for hour, day in enumerate(days, 2)]
+    alice = account()
+    batch = decode([frame_at(alice, number, time.encode()) for number, time in enumerate(times, 2)])
+    store = Store()
+    store.run(batch)
+    expected = [int(datetime.fromisoformat(time).timestamp() * 1000 + 0.5) for time in times]
+    assert batch.drops == []
+    rows = sorted(copy_rows(batch.copy_edges(1, 0)), key=lambda row: integer(row[0]) or 0)
+    assert [integer(row[5]) for row in rows] == [integer(row[6]) for row in rows] == expected
+
+
+@pytest.mark.parametrize("start", [bytes(11), b"2026-02-29T", b"2026-01-00T"])
+def test_what_only_ends_like_a_time_is_none(start: bytes) -> None:
+    frames = [
+        frame_at(account(), 2, b"2026-02-28T00:10:20.030Z"),
+        frame_at(account(), 2, start + b"00:10:20.030Z"),
+    ]
+    assert decode(frames[1:]).status == ["commit_syntax"]
+    assert decode(frames).status == ["ok", "commit_syntax"]
 
 
 def test_a_reply_to_what_is_no_record_has_no_parent() -> None:
