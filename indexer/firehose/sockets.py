@@ -38,6 +38,7 @@ class SocketReader:
             except BlockingIOError:
                 self._empty = True
             except OSError as error:
+                self._check_open()
                 raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
             else:
                 self._empty = size < len(window)
@@ -51,5 +52,11 @@ class SocketReader:
             self._woke_at = float("-inf")
             await trio.sleep(_GATHER_SECONDS)
         else:
+            self._check_open()
             await trio.lowlevel.wait_readable(self._socket)
             self._woke_at = trio.current_time()
+
+    def _check_open(self) -> None:
+        # Trio wakes who waits for a socket that is closed, but takes a closed one that is waited for as a bug.
+        if self._socket.fileno() < 0:
+            raise trio.ClosedResourceError("this side closed the connection")
