@@ -37,8 +37,9 @@ class Joiner:
         self._events = events
         self._size = size
         self._seconds = seconds
-        self._under_way: deque[int] = deque()
-        self._large: deque[bool] = deque()
+        self._under_way: deque[tuple[int, bool]] = (
+            deque()
+        )  # frames, and whether they fill more than half a batch
         self._waiting: set[trio.CancelScope] = set()
 
     @property
@@ -49,17 +50,15 @@ class Joiner:
     @property
     def is_catching_up(self) -> bool:
         """Whether a batch is under way that is more than half full, so that the stream waits for us."""
-        return any(self._large)
+        return any(is_large for _, is_large in self._under_way)
 
     def begun(self, frames: int, size: int) -> None:
         """A batch of so many frames and bytes is under way."""
-        self._under_way.append(frames)
-        self._large.append(frames * 2 > self._events or size * 2 > self._size)
+        self._under_way.append((frames, frames * 2 > self._events or size * 2 > self._size))
 
     def ended(self) -> None:
         """The batch that is under way for the longest is durable."""
         self._under_way.popleft()
-        self._large.popleft()
         for scope in self._waiting:
             scope.cancel()
 
@@ -95,7 +94,8 @@ class Joiner:
     def _is_due(self, frames: int, size: int, since: float) -> bool:
         if frames >= self._events or size >= self._size:
             return True
-        grown = len(self._under_way) < AHEAD and 0 < GROWTH * sum(self._under_way) <= frames
+        under_way = sum(begun for begun, _ in self._under_way)
+        grown = len(self._under_way) < AHEAD and 0 < GROWTH * under_way <= frames
         return grown or trio.current_time() >= self._due_at(frames, since)
 
     def _due_at(self, frames: int, since: float) -> float:
